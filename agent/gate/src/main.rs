@@ -1,0 +1,3 @@
+//! Room gate.
+
+fn main() {}

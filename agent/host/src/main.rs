@@ -1,0 +1,3 @@
+//! Room host.
+
+fn main() {}

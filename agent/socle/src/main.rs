@@ -1,0 +1,3 @@
+//! Room socle.
+
+fn main() {}
