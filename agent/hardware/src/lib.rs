@@ -1,1 +1,11 @@
-//! Room hardware.
+//! What only root may read: the BMC behind /dev/ipmi0 and the SMBIOS tables. One thread owns the bus;
+//! nothing here speaks IP. The root directory is a parameter.
+
+pub mod bus;
+pub mod device;
+pub mod presence;
+pub mod sel_ring;
+pub mod serial;
+pub mod settings;
+pub mod smbios;
+pub mod vm;
