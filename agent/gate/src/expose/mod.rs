@@ -1,0 +1,74 @@
+//! What stands on the page besides the kernel's sources: `ipmi_*` and `socle_*`.
+
+pub(crate) mod ipmi;
+pub(crate) mod own;
+
+use socle_model::metrics::{Family, Kind, Page, Series, Value};
+use std::collections::HashSet;
+
+/// A family under construction: its samples are collected, because the sensors that feed several
+/// families come mixed, and no series is given twice.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    family: Family,
+    rows: Vec<(Series, Value)>,
+}
+
+impl Rows {
+    /// An empty gauge.
+    pub(crate) fn gauge(name: &str, help: &str) -> Self {
+        Rows { family: Family::new(name, Kind::Gauge, help), rows: Vec::new() }
+    }
+
+    /// An empty counter.
+    pub(crate) fn counter(name: &str, help: &str) -> Self {
+        Rows { family: Family::new(name, Kind::Counter, help), rows: Vec::new() }
+    }
+
+    /// Adds a sample.
+    pub(crate) fn push(&mut self, labels: &[(&str, &str)], value: impl Into<Value>) {
+        self.rows.push((self.family.series(labels), value.into()));
+    }
+
+    /// Writes head and samples, unless there is none; the second of two equal series is left out.
+    pub(crate) fn write(&self, page: &mut Page) {
+        if self.rows.is_empty() {
+            return;
+        }
+        page.family(&self.family);
+        let mut seen = HashSet::with_capacity(self.rows.len());
+        for (series, value) in &self.rows {
+            if seen.insert(series) {
+                page.sample(series, *value);
+            }
+        }
+    }
+}
+
+/// The first part of `text` that holds at most `most` samples, and how many there are in all.
+pub(crate) fn cut(text: &str, most: usize) -> (&str, usize) {
+    let (mut samples, mut at, mut end) = (0usize, 0usize, None);
+    for line in text.split_inclusive('\n') {
+        if !line.starts_with('#') {
+            if samples == most {
+                end = Some(at);
+            }
+            samples += 1;
+        }
+        at += line.len();
+    }
+    (end.and_then(|end| text.get(..end)).unwrap_or(text), samples)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_cut_at_its_limit() {
+        let text = "# HELP a x\n# TYPE a gauge\na 1\nb{x=\"# \"} 2\nc 3\n";
+        assert_eq!(cut(text, 3), (text, 3));
+        assert_eq!(cut(text, 2), ("# HELP a x\n# TYPE a gauge\na 1\nb{x=\"# \"} 2\n", 3));
+        assert_eq!(cut("", 0), ("", 0));
+    }
+}
