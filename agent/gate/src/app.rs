@@ -13,10 +13,18 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
+/// What a reload replaces.
+pub(crate) struct Reloaded {
+    /// The kernel's sources on demand.
+    pub(crate) scraper: Arc<Scraper>,
+    /// Seconds between two sweeps of the BMC, as configured.
+    pub(crate) interval_s: f64,
+}
+
 /// Shared by all requests.
 pub(crate) struct App {
-    /// The kernel's sources on demand; another one after a reload.
-    pub(crate) scraper: Mutex<Arc<Scraper>>,
+    /// What a reload replaces.
+    pub(crate) now: Mutex<Reloaded>,
     /// What is known through the link.
     pub(crate) hardware: watch::Receiver<Hardware>,
     /// The last verdict.
@@ -38,12 +46,17 @@ pub(crate) struct App {
 impl App {
     /// The scraper in use.
     pub(crate) fn scraper(&self) -> Arc<Scraper> {
-        self.scraper.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.now.lock().unwrap_or_else(PoisonError::into_inner).scraper.clone()
     }
 
-    /// Another scraper from here on.
-    pub(crate) fn set_scraper(&self, scraper: Arc<Scraper>) {
-        *self.scraper.lock().unwrap_or_else(PoisonError::into_inner) = scraper;
+    /// Seconds between two sweeps of the BMC, as configured.
+    pub(crate) fn interval_s(&self) -> f64 {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner).interval_s
+    }
+
+    /// Takes over a new configuration.
+    pub(crate) fn set(&self, scraper: Arc<Scraper>, interval_s: f64) {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Reloaded { scraper, interval_s };
     }
 
     /// All sources as they are now.

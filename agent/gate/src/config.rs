@@ -65,14 +65,26 @@ pub(crate) const KEYS: &[Key] = &[
 ];
 
 /// The two tables with their defaults.
-#[derive(Debug, Clone, PartialEq, Deserialize, Default)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Config {
     /// `[gate]`
     pub(crate) gate: Gate,
     /// `[metrics]`
     pub(crate) metrics: Metrics,
+    /// `ipmi.interval_s`, the root half's key: tells this half when a reading is old.
+    #[serde(skip)]
+    pub(crate) interval_s: f64,
 }
+
+impl Default for Config {
+    fn default() -> Self {
+        Config { gate: Gate::default(), metrics: Metrics::default(), interval_s: SWEEP_S }
+    }
+}
+
+/// Seconds between two sweeps of the BMC when nothing is configured.
+const SWEEP_S: f64 = 30.0;
 
 /// `[gate]`
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Default)]
@@ -146,7 +158,8 @@ pub(crate) fn read(files: &[PathBuf]) -> anyhow::Result<Config> {
     let fragments: Vec<_> = texts.iter().map(|(path, text)| Fragment { path, text }).collect();
     let table = merge(Half::Gate, KEYS, &fragments).map_err(|faults| all(&faults))?;
     // The keys' kinds were checked against KEYS with file and line; this only types them.
-    let config: Config = table.try_into().context("reading the merged configuration")?;
+    let mut config: Config = table.try_into().context("reading the merged configuration")?;
+    config.interval_s = fragments.iter().rev().find_map(interval_s).unwrap_or(SWEEP_S);
     if !config.gate.listen.is_empty() {
         config.gate.listen.parse::<std::net::SocketAddr>().with_context(|| {
             format!(
@@ -156,6 +169,13 @@ pub(crate) fn read(files: &[PathBuf]) -> anyhow::Result<Config> {
         })?;
     }
     Ok(config)
+}
+
+/// The root half's key in one file. That half checks it; here a wrong one is as good as none.
+fn interval_s(fragment: &Fragment<'_>) -> Option<f64> {
+    let table = fragment.text.parse::<toml::Table>().ok()?;
+    let value = table.get("ipmi")?.get("interval_s")?.clone();
+    value.try_into::<f64>().ok().filter(|seconds| *seconds > 0.0)
 }
 
 fn all(faults: &[Fault]) -> anyhow::Error {
@@ -204,12 +224,13 @@ mod tests {
         assert_eq!(load(&file, false).unwrap(), Config::default());
         assert!(load(&file, true).is_err());
         fs::create_dir(folder.path().join("conf.d")).unwrap();
-        fs::write(&file, "[metrics]\ndeadline_s = 1\nseries_max = 7\n[ipmi]\nx = 1\n").unwrap();
+        fs::write(&file, "[metrics]\ndeadline_s = 1\nseries_max = 7\n[ipmi]\ninterval_s = 2\n").unwrap();
         fs::write(folder.path().join("conf.d/b.toml"), "[metrics]\ndeadline_s = 3\n").unwrap();
         fs::write(folder.path().join("conf.d/a.toml"), "[metrics]\ndeadline_s = 2\n").unwrap();
         fs::write(folder.path().join("conf.d/c.bak"), "nonsense").unwrap();
         let config = load(&file, true).unwrap();
         assert_eq!((config.metrics.deadline_s, config.metrics.series_max), (3.0, 7));
+        assert_eq!((config.interval_s, Config::default().interval_s), (2.0, SWEEP_S));
         fs::write(&file, "[metrics]\ncolectors = []\n[gate]\nlisten = \"localhost:1\"\n").unwrap();
         let error = format!("{:#}", load(&file, true).unwrap_err());
         assert!(error.contains("socle.toml:2: metrics.colectors"), "{error}");

@@ -56,11 +56,12 @@ fn sources(app: &App) -> Check {
     let lines = app.lines(Timestamp::now());
     let failing: Vec<_> = lines
         .iter()
+        .map(|line| &line.source)
         .filter(|line| line.state == SourceState::Failing)
         .map(|line| format!("{}: {}", line.name, line.error.as_deref().unwrap_or("failing")))
         .collect();
     if failing.is_empty() {
-        let working = lines.iter().filter(|line| line.state == SourceState::Ok).count();
+        let working = lines.iter().filter(|line| line.source.state == SourceState::Ok).count();
         return check("sources", CheckResult::Ok, format!("{working} give data"), None);
     }
     let remedy = "each error names its file; metrics.exclude leaves a source out";

@@ -2,7 +2,8 @@
 
 use crate::disk;
 use axum::body::Bytes;
-use socle_model::event::{Event, Kind, Severity};
+use socle_health::NewEvent;
+use socle_model::event::{Event, Kind, SCHEMA, Severity};
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -83,8 +84,18 @@ impl Events {
     }
 
     /// Takes an event and numbers it.
-    pub(crate) fn push(&mut self, mut event: Event) {
-        event.seq = self.next;
+    pub(crate) fn push(&mut self, new: NewEvent) {
+        let event = Event {
+            schema: SCHEMA.into(),
+            seq: self.next,
+            at: new.at,
+            component: new.component,
+            severity: new.severity,
+            kind: new.kind,
+            text: new.text,
+            origins: new.origins,
+            detail: serde_json::Map::new(),
+        };
         let mut text = match serde_json::to_vec(&event) {
             Ok(text) => text,
             Err(error) => {
@@ -157,17 +168,14 @@ mod tests {
     use super::*;
     use socle_model::ComponentPath;
 
-    fn event(text: &str) -> Event {
-        Event {
-            schema: socle_model::event::SCHEMA.into(),
-            seq: 0,
+    fn event(text: &str) -> NewEvent {
+        NewEvent {
             at: jiff::Timestamp::UNIX_EPOCH,
             component: ComponentPath::root(),
             severity: Severity::Warning,
             kind: Kind::Agent,
             text: text.into(),
             origins: Vec::new(),
-            detail: serde_json::Map::new(),
         }
     }
 

@@ -1,13 +1,11 @@
 //! Room health asked with everything that was seen; its memory kept across restarts.
 
 use crate::events::Events;
-use crate::link::{Batch, Hardware};
-use crate::sources::Line;
+use crate::link::{Hardware, LinkState};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use socle_model::Status;
-use socle_model::documents::{Component, SensorLine};
-use socle_model::event::Event;
+use socle_health::{Judgement, Link, Memory, Observations};
+use socle_model::bmc::{SelRecord, Source};
 use socle_model::facts::KernelFacts;
 use std::fs;
 use std::path::Path;
@@ -20,56 +18,93 @@ pub(crate) struct Seen<'a> {
     /// Now.
     pub(crate) now: Timestamp,
     /// What the kernel tells.
-    pub(crate) facts: &'a KernelFacts,
+    pub(crate) facts: Option<&'a KernelFacts>,
     /// What came through the link.
     pub(crate) hardware: &'a Hardware,
-    /// The sources' state.
-    pub(crate) lines: &'a [Line],
+    /// The kernel's sources.
+    pub(crate) sources: Vec<Source>,
     /// New SEL records.
-    pub(crate) batches: &'a [Batch],
+    pub(crate) records: Vec<SelRecord>,
+    /// The configured time between two sweeps of the BMC, in seconds.
+    pub(crate) interval_s: f64,
 }
 
-/// What became of it.
-pub(crate) struct Judged {
-    pub(crate) status: Status,
-    pub(crate) components: Vec<Component>,
-    pub(crate) sensors: Vec<SensorLine>,
-    pub(crate) events: Vec<Event>,
-}
-
-/// What is stored.
+/// What is stored, versioned: of another version nothing is taken.
 #[derive(Serialize, Deserialize)]
-struct Stored {
+#[serde(deny_unknown_fields)]
+struct Stored<M> {
     version: u32,
+    /// The number that the next event gets, in case the events' own file is lost.
     next_event: u64,
+    health: M,
 }
+
+const VERSION: u32 = 1;
 
 /// Judges and remembers.
 pub(crate) struct Judge {
-    _x: (),
+    memory: Memory,
+    started: Timestamp,
 }
 
 impl Judge {
     /// Takes up what was remembered; without it, or with what cannot be read, starts afresh.
     pub(crate) fn open(folder: &Path) -> (Self, Events) {
-        let stored = fs::read(folder.join(FILE)).ok();
-        let stored: Option<Stored> = stored.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        let next = stored.map_or(0, |stored| stored.next_event);
-        (Judge { _x: () }, Events::open(folder, next))
+        let (memory, next) = match read(&folder.join(FILE)) {
+            Ok(stored) => (stored.health, stored.next_event),
+            Err(error) => {
+                tracing::info!("starting without memory: {error}");
+                (Memory::default(), 0)
+            }
+        };
+        (Judge { memory, started: Timestamp::now() }, Events::open(folder, next))
     }
 
     /// The memory as it is to be stored.
     pub(crate) fn memory(&self, next_event: u64) -> Option<Vec<u8>> {
-        serde_json::to_vec(&Stored { version: 1, next_event }).ok()
-    }
-
-    pub(crate) fn judge(&mut self, seen: &Seen<'_>) -> Judged {
-        let _ = (seen.now, seen.facts, seen.hardware, seen.lines, seen.batches);
-        Judged {
-            status: Status::Unknown,
-            components: Vec::new(),
-            sensors: Vec::new(),
-            events: Vec::new(),
+        let stored = Stored { version: VERSION, next_event, health: &self.memory };
+        match serde_json::to_vec(&stored) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                tracing::error!("the memory cannot be written as JSON: {error}");
+                None
+            }
         }
     }
+
+    /// The verdict on what was seen.
+    pub(crate) fn judge(&mut self, seen: &Seen<'_>) -> Judgement {
+        let observations = Observations {
+            now: seen.now,
+            snapshot: seen.hardware.snapshot.as_deref(),
+            link: self.link(&seen.hardware.link, seen.hardware.received.is_some()),
+            kernel: seen.facts,
+            sources: &seen.sources,
+            new_sel: &seen.records,
+            interval_s: seen.interval_s,
+        };
+        let judgement = socle_health::judge(&observations, &self.memory);
+        self.memory = judgement.memory.clone();
+        judgement
+    }
+
+    fn link<'a>(&self, link: &'a LinkState, heard: bool) -> Link<'a> {
+        let error = link.error.as_deref().unwrap_or("not tried yet");
+        match link.since {
+            _ if link.up => Link::Connected,
+            Some(since) if heard => Link::Lost { since, error },
+            since => Link::Never { since: since.unwrap_or(self.started), error },
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Stored<Memory>, String> {
+    let fault = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let bytes = fs::read(path).map_err(|error| fault(&error))?;
+    let stored: Stored<Memory> =
+        serde_json::from_slice(&bytes).map_err(|error| fault(&error))?;
+    if stored.version != VERSION {
+        return Err(fault(&format!("version {}, this is {VERSION}", stored.version)));
+    }
+    Ok(stored)
 }

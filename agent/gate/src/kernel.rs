@@ -2,33 +2,34 @@
 //! hang as well as reading.
 
 use crate::args::Args;
-use crate::config::Metrics;
+use crate::config::{Filter, Metrics};
 use crate::reader::{Failure, Readable};
 use anyhow::bail;
 pub(crate) use socle_kernel::Root;
+pub(crate) use socle_kernel::facts::Facts;
 use socle_kernel::{Entry, ReadError, SOURCES, Settings, Source};
-use socle_model::facts::KernelFacts;
 use socle_model::fault::Chain;
 use socle_model::metrics::Page;
 use socle_model::settings::nearest;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Where /proc, /sys and the rest are.
 pub(crate) fn root(args: &Args) -> Root {
-    Root { root: args.root() }
+    let root = args.root();
+    let or = |given: &Option<PathBuf>, place: &str| {
+        given.clone().unwrap_or_else(|| root.join(place))
+    };
+    Root::with(
+        or(&args.procfs, "proc"),
+        or(&args.sysfs, "sys"),
+        args.rootfs.as_ref().unwrap_or(&root),
+        or(&args.udev, "run/udev/data"),
+    )
 }
 
 /// The settings of the sources, checked.
-pub(crate) fn settings(_metrics: &Metrics) -> anyhow::Result<Settings> {
-    Ok(Settings::default())
-}
-
-/// The sources that are on, in the order of the page.
-pub(crate) fn open(
-    root: &Root,
-    metrics: &Metrics,
-) -> anyhow::Result<Vec<(&'static str, Box<dyn Readable>)>> {
-    let settings = Arc::new(settings(metrics)?);
+pub(crate) fn settings(metrics: &Metrics) -> anyhow::Result<Settings> {
     let named = [&metrics.collectors, &metrics.enable, &metrics.exclude];
     for name in named.into_iter().flatten() {
         if !SOURCES.iter().any(|entry| entry.name == name) {
@@ -37,10 +38,24 @@ pub(crate) fn open(
             bail!("metrics: there is no source {name}{}", near.unwrap_or_default());
         }
     }
+    let text = |filter: &Filter| match filter {
+        Filter::Text(text) => text.clone(),
+        Filter::Switch(on) => on.to_string(),
+    };
+    let filters = metrics.filters.iter().map(|(flag, filter)| (flag.clone(), text(filter)));
+    Ok(Settings::new(filters.collect())?)
+}
+
+/// The sources that are on, in the order of the page.
+pub(crate) fn open(
+    root: &Root,
+    metrics: &Metrics,
+) -> anyhow::Result<Vec<(&'static str, Box<dyn Readable>)>> {
+    let settings = Arc::new(settings(metrics)?);
     let on = |entry: &&Entry| {
         let name = |names: &[String]| names.iter().any(|name| name == entry.name);
         let chosen = match metrics.collectors.is_empty() {
-            true => entry.on || name(&metrics.enable),
+            true => entry.on_by_default || name(&metrics.enable),
             false => name(&metrics.collectors),
         };
         chosen && !name(&metrics.exclude)
@@ -84,24 +99,7 @@ impl Readable for Lazy {
 fn failure(error: ReadError) -> Failure {
     let text = Chain(&error).to_string();
     match error {
-        ReadError::Absent => Failure::Absent(text),
-        ReadError::Io(_) => Failure::Failed(text),
-    }
-}
-
-/// What the kernel tells about the hardware, for the verdict.
-pub(crate) struct Facts {
-    _root: Root,
-}
-
-impl Facts {
-    /// Not read yet.
-    pub(crate) fn new(root: &Root) -> Self {
-        Facts { _root: root.clone() }
-    }
-
-    /// Reads; may hang.
-    pub(crate) fn read(&mut self) -> Result<KernelFacts, Failure> {
-        Ok(KernelFacts::default())
+        ReadError::NoData(_) => Failure::Absent(text),
+        ReadError::Failed { .. } | ReadError::Parse { .. } => Failure::Failed(text),
     }
 }

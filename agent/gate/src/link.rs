@@ -47,15 +47,6 @@ pub(crate) struct LinkState {
     pub(crate) errors: u64,
 }
 
-/// SEL records as they came, oldest first.
-#[derive(Debug)]
-pub(crate) struct Batch {
-    /// When the root half started that numbered them.
-    pub(crate) started: Timestamp,
-    /// The records.
-    pub(crate) records: Vec<SelRecord>,
-}
-
 #[derive(Debug, thiserror::Error)]
 enum LinkError {
     #[error("{path}: {source}; is socle-host running? (systemctl status socle-host.service)")]
@@ -82,7 +73,7 @@ enum LinkError {
 pub(crate) async fn run(
     path: PathBuf,
     hardware: watch::Sender<Hardware>,
-    records: mpsc::Sender<Batch>,
+    records: mpsc::Sender<Vec<SelRecord>>,
 ) {
     let mut pause = PAUSE.0;
     let mut cursor = Cursor { path: path.clone(), started: None, head: 0, records };
@@ -150,7 +141,7 @@ struct Cursor {
     path: PathBuf,
     started: Option<Timestamp>,
     head: u64,
-    records: mpsc::Sender<Batch>,
+    records: mpsc::Sender<Vec<SelRecord>>,
 }
 
 impl Cursor {
@@ -175,7 +166,7 @@ impl Cursor {
             }
             // A host that promises records and gives none is not asked for them for ever.
             self.head = last.unwrap_or(head).max(self.head + 1);
-            if !records.is_empty() && self.records.send(Batch { started, records }).await.is_err() {
+            if !records.is_empty() && self.records.send(records).await.is_err() {
                 break;
             }
             if !more {

@@ -9,35 +9,25 @@ use socle_model::documents::SourceLine;
 /// One source.
 #[derive(Debug, Clone)]
 pub(crate) struct Line {
-    /// `cpu`, `link`, `ipmi`, …
-    pub(crate) name: String,
-    /// How it is.
-    pub(crate) state: SourceState,
-    /// When it last gave data.
-    pub(crate) last_data: Option<Timestamp>,
-    /// Seconds that its last collection took.
-    pub(crate) duration_s: Option<f64>,
-    /// Collections that failed since start.
-    pub(crate) errors: u64,
+    /// Its name, state, age, errors.
+    pub(crate) source: Source,
     /// Series left out of the last page.
     pub(crate) dropped: usize,
-    /// The last failure with its remedy.
-    pub(crate) error: Option<String>,
 }
 
 impl Line {
     /// Seconds since it last gave data.
     pub(crate) fn age_s(&self, now: Timestamp) -> Option<f64> {
-        self.last_data.map(|at| now.duration_since(at).as_secs_f64().max(0.0))
+        self.source.last_data.map(|at| now.duration_since(at).as_secs_f64().max(0.0))
     }
 
     /// As the status document shows it.
     pub(crate) fn document(&self, now: Timestamp) -> SourceLine {
         SourceLine {
-            name: self.name.clone(),
-            state: self.state,
+            name: self.source.name.clone(),
+            state: self.source.state,
             age_s: self.age_s(now),
-            error: self.error.clone(),
+            error: self.source.error.clone(),
         }
     }
 }
@@ -48,60 +38,54 @@ pub(crate) fn list(hardware: &Hardware, reports: &[Report], now: Timestamp) -> V
     if let Some(snapshot) = &hardware.snapshot {
         lines.extend(snapshot.sources.iter().map(|source| behind(hardware, source)));
     }
-    lines.extend(reports.iter().map(kernel));
+    lines.extend(
+        reports.iter().map(|report| Line { source: kernel(report), dropped: report.dropped }),
+    );
     lines
 }
 
 fn link(hardware: &Hardware, now: Timestamp) -> Line {
     let link = &hardware.link;
-    Line {
+    let source = Source {
         name: "link".into(),
         state: if link.up { SourceState::Ok } else { SourceState::Failing },
         // A link that is up is as fresh as it can be, however seldom the root half has news.
         last_data: if link.up { Some(now) } else { hardware.received.and(link.since) },
         duration_s: None,
         errors: link.errors,
-        dropped: 0,
         error: match (&link.error, link.since) {
             (Some(error), Some(since)) => Some(format!("{error}; since {since:.0}")),
             (Some(error), None) => Some(error.clone()),
             (None, _) if link.up => None,
             (None, _) => Some("the root half has not answered yet".into()),
         },
-    }
+    };
+    Line { source, dropped: 0 }
 }
 
 /// A source of the root half. While the link is down nothing it once said of itself holds.
 fn behind(hardware: &Hardware, source: &Source) -> Line {
-    let gone = !hardware.link.up && source.state != SourceState::Absent;
-    Line {
-        name: source.name.clone(),
-        state: if gone { SourceState::Failing } else { source.state },
-        last_data: source.last_data,
-        duration_s: source.duration_s,
-        errors: source.errors,
-        dropped: 0,
-        error: if gone {
-            Some("the root half does not answer; see source link".into())
-        } else {
-            source.error.clone()
-        },
+    let mut source = source.clone();
+    if !hardware.link.up && source.state != SourceState::Absent {
+        source.state = SourceState::Failing;
+        source.error = Some("the root half does not answer; see source link".into());
     }
+    Line { source, dropped: 0 }
 }
 
-fn kernel(report: &Report) -> Line {
+/// A kernel source.
+pub(crate) fn kernel(report: &Report) -> Source {
     let (state, error) = match &report.failure {
         None => (SourceState::Ok, None),
         Some(Failure::Absent(why)) => (SourceState::Absent, Some(why.clone())),
         Some(Failure::Failed(why)) => (SourceState::Failing, Some(why.clone())),
     };
-    Line {
+    Source {
         name: report.name.into(),
         state,
         last_data: report.last_data,
         duration_s: Some(report.duration.as_secs_f64()),
         errors: report.errors,
-        dropped: report.dropped,
         error,
     }
 }

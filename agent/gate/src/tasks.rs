@@ -11,7 +11,7 @@
 //! read    a thread (pool.rs) that owns the kernel's sources
 //! ```
 
-use crate::app::App;
+use crate::app::{App, Reloaded};
 use crate::args::Args;
 use crate::config::{self, Config};
 use crate::http::{conn::Server, router};
@@ -71,7 +71,7 @@ async fn serve(
     let root = kernel::root(&args);
     let scraper = scraper(&pool, &root, &config)?;
     let app = Arc::new(App {
-        scraper: Mutex::new(scraper),
+        now: Mutex::new(Reloaded { scraper, interval_s: config.interval_s }),
         hardware: hardware.clone(),
         verdict,
         events: events.clone(),
@@ -101,7 +101,7 @@ async fn serve(
         verdict: verdict_in,
         events,
         news: news_in,
-        facts: FactsDesk::new(kernel::Facts::new(&root)),
+        facts: FactsDesk::new(kernel::Facts::open(&root)),
         pool: pool.clone(),
         state,
         stop: stopped,
@@ -191,6 +191,7 @@ fn reload(
 ) -> anyhow::Result<()> {
     let (file, named) = args.config();
     let config = config::load(&file, named)?;
-    app.set_scraper(scraper(pool, root, &config)?);
+    let scraper = scraper(pool, root, &config)?;
+    app.set(scraper, config.interval_s);
     Ok(())
 }

@@ -6,12 +6,12 @@ use crate::expose::{ipmi, own};
 use crate::http::conn::told;
 use crate::judge::{Judge, Seen};
 use crate::kernel::Facts;
-use crate::link::{Batch, Hardware};
+use crate::link::Hardware;
 use crate::pool::Pool;
-use crate::reader::Failure;
+use crate::sources;
 use jiff::Timestamp;
 use socle_model::Status;
-use socle_model::bmc::Degraded;
+use socle_model::bmc::{Degraded, SelRecord};
 use socle_model::documents::{SENSORS_SCHEMA, STATUS_SCHEMA, SensorsDocument, StatusDocument};
 use socle_model::facts::KernelFacts;
 use socle_model::metrics::Page;
@@ -73,7 +73,7 @@ pub(crate) struct Task {
     /// What came through the link.
     pub(crate) hardware: watch::Receiver<Hardware>,
     /// SEL records.
-    pub(crate) batches: mpsc::Receiver<Batch>,
+    pub(crate) batches: mpsc::Receiver<Vec<SelRecord>>,
     /// Where the verdict goes.
     pub(crate) verdict: watch::Sender<Arc<Verdict>>,
     /// Where the events go.
@@ -94,13 +94,13 @@ impl Task {
     /// Judges until the end, then saves.
     pub(crate) async fn run(mut self) {
         let mut saver = Saver::default();
-        let mut batches = Vec::new();
+        let mut records = Vec::new();
         loop {
             let began = Instant::now();
             self.facts.read(&self.pool).await;
-            self.judge(&mut batches, &saver);
+            self.judge(&mut records, &saver);
             saver.step(&self);
-            if !self.wait(began, &mut batches).await {
+            if !self.wait(began, &mut records).await {
                 break;
             }
         }
@@ -108,13 +108,13 @@ impl Task {
     }
 
     /// Waits until the next verdict is due; false at the end.
-    async fn wait(&mut self, began: Instant, batches: &mut Vec<Batch>) -> bool {
+    async fn wait(&mut self, began: Instant, records: &mut Vec<SelRecord>) -> bool {
         let stop = told(&mut self.stop);
         tokio::pin!(stop);
         tokio::select! {
             () = sleep_until(began + PACE.1) => {}
             _ = self.hardware.changed() => {}
-            Some(batch) = self.batches.recv() => batches.push(batch),
+            Some(batch) = self.batches.recv() => records.extend(batch),
             () = &mut stop => return false,
         }
         tokio::select! {
@@ -122,29 +122,35 @@ impl Task {
             () = &mut stop => return false,
         }
         while let Ok(batch) = self.batches.try_recv() {
-            batches.push(batch);
+            records.extend(batch);
         }
         true
     }
 
-    fn judge(&mut self, batches: &mut Vec<Batch>, saver: &Saver) {
+    fn judge(&mut self, records: &mut Vec<SelRecord>, saver: &Saver) {
         let now = Timestamp::now();
-        let facts = &self.facts.last;
         let hardware = self.hardware.borrow_and_update().clone();
-        let lines = self.app.lines(now);
         let mut degraded: Vec<Degraded> =
             hardware.snapshot.iter().flat_map(|snapshot| snapshot.degraded.clone()).collect();
         degraded.extend(saver.trouble.iter().map(|why| Degraded {
             feature: "state".into(),
             why: format!("{why}; events and memory are kept in memory only until it works"),
         }));
-        let batches = std::mem::take(batches);
-        let seen = Seen { now, facts, hardware: &hardware, lines: &lines, batches: &batches };
+        let reports = self.app.scraper().reader().reports();
+        let seen = Seen {
+            now,
+            facts: self.facts.last.as_ref(),
+            hardware: &hardware,
+            sources: reports.iter().map(sources::kernel).collect(),
+            records: std::mem::take(records),
+            interval_s: self.app.interval_s(),
+        };
         let judged = self.judge.judge(&seen);
+        let facts = self.facts.last.as_ref();
         let status = StatusDocument {
             schema: STATUS_SCHEMA.into(),
-            host: facts.host.clone().unwrap_or_default(),
-            model: facts.model.clone(),
+            host: facts.and_then(|facts| facts.host.clone()).unwrap_or_default(),
+            model: facts.and_then(|facts| facts.model.clone()),
             at: now,
             status: judged.status,
             components: judged.components,
@@ -178,14 +184,14 @@ fn lock(events: &Mutex<Events>) -> MutexGuard<'_, Events> {
 /// What the kernel tells about the hardware, read on the reading thread.
 pub(crate) struct FactsDesk {
     kit: Option<Facts>,
-    away: Option<oneshot::Receiver<(Facts, Result<KernelFacts, Failure>)>>,
-    last: KernelFacts,
+    away: Option<oneshot::Receiver<(Facts, KernelFacts)>>,
+    last: Option<KernelFacts>,
 }
 
 impl FactsDesk {
     /// Nothing read yet.
     pub(crate) fn new(facts: Facts) -> Self {
-        FactsDesk { kit: Some(facts), away: None, last: KernelFacts::default() }
+        FactsDesk { kit: Some(facts), away: None, last: None }
     }
 
     /// Reads, or gives what was read last when that takes too long.
@@ -202,11 +208,7 @@ impl FactsDesk {
         if let Some(away) = &mut self.away
             && let Ok(Ok((facts, read))) = timeout(FACTS_PATIENCE, away).await
         {
-            (self.kit, self.away) = (Some(facts), None);
-            match read {
-                Ok(read) => self.last = read,
-                Err(failure) => tracing::debug!(?failure, "facts"),
-            }
+            (self.kit, self.away, self.last) = (Some(facts), None, Some(read));
         }
     }
 }

@@ -180,17 +180,19 @@ pub(crate) fn live(
         "socle_source_dropped_series",
         "Series left out of the last page for metrics.series_max.",
     );
-    for source in sources.iter().filter(|source| source.state != SourceState::Absent) {
+    let there = |line: &&Line| line.source.state != SourceState::Absent;
+    for line in sources.iter().filter(there) {
+        let source = &line.source;
         let labels = [("source", source.name.as_str())];
         up.push(&labels, source.state == SourceState::Ok);
-        if let Some(seconds) = source.age_s(now) {
+        if let Some(seconds) = line.age_s(now) {
             age.push(&labels, seconds);
         }
         if let Some(seconds) = source.duration_s {
             duration.push(&labels, seconds);
         }
         errors.push(&labels, source.errors);
-        dropped.push(&labels, u64::try_from(source.dropped).unwrap_or(u64::MAX));
+        dropped.push(&labels, u64::try_from(line.dropped).unwrap_or(u64::MAX));
     }
     let mut rows = Rows::counter("socle_events_total", "Events since the agent's start.");
     for ((kind, severity), count) in events {
