@@ -224,7 +224,8 @@ mod tests {
         assert_eq!(load(&file, false).unwrap(), Config::default());
         assert!(load(&file, true).is_err());
         fs::create_dir(folder.path().join("conf.d")).unwrap();
-        fs::write(&file, "[metrics]\ndeadline_s = 1\nseries_max = 7\n[ipmi]\ninterval_s = 2\n").unwrap();
+        fs::write(&file, "[metrics]\ndeadline_s = 1\nseries_max = 7\n[ipmi]\ninterval_s = 2\n")
+            .unwrap();
         fs::write(folder.path().join("conf.d/b.toml"), "[metrics]\ndeadline_s = 3\n").unwrap();
         fs::write(folder.path().join("conf.d/a.toml"), "[metrics]\ndeadline_s = 2\n").unwrap();
         fs::write(folder.path().join("conf.d/c.bak"), "nonsense").unwrap();

@@ -29,12 +29,7 @@ pub(crate) fn document(app: &App) -> DoctorDocument {
     DoctorDocument { schema: DOCTOR_SCHEMA.into(), checks }
 }
 
-fn check(
-    name: &str,
-    result: CheckResult,
-    text: impl Into<String>,
-    remedy: Option<&str>,
-) -> Check {
+fn check(name: &str, result: CheckResult, text: impl Into<String>, remedy: Option<&str>) -> Check {
     Check { name: name.into(), result, text: text.into(), remedy: remedy.map(Into::into) }
 }
 
@@ -96,9 +91,12 @@ fn disk(state: &Path) -> Check {
                 check("disk", CheckResult::Ok, text, None)
             }
         }
-        Err(error) => {
-            check("disk", CheckResult::Failed, format!("{}: {error}", state.display()), Some(remedy))
-        }
+        Err(error) => check(
+            "disk",
+            CheckResult::Failed,
+            format!("{}: {error}", state.display()),
+            Some(remedy),
+        ),
     }
 }
 

@@ -134,7 +134,8 @@ impl Events {
         }
         let anew = self.on_disk.saturating_add(self.unsaved) > KEPT + SLACK;
         let from = if anew { 0 } else { self.lines.len().saturating_sub(self.unsaved) };
-        let text = self.lines.iter().skip(from).flat_map(|line| line.text.iter().copied()).collect();
+        let text =
+            self.lines.iter().skip(from).flat_map(|line| line.text.iter().copied()).collect();
         let count = if anew { self.lines.len() } else { self.unsaved };
         Some(Save { path: folder.join(FILE), text, anew, count, next: self.next })
     }

@@ -101,8 +101,7 @@ impl Judge {
 fn read(path: &Path) -> Result<Stored<Memory>, String> {
     let fault = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
     let bytes = fs::read(path).map_err(|error| fault(&error))?;
-    let stored: Stored<Memory> =
-        serde_json::from_slice(&bytes).map_err(|error| fault(&error))?;
+    let stored: Stored<Memory> = serde_json::from_slice(&bytes).map_err(|error| fault(&error))?;
     if stored.version != VERSION {
         return Err(fault(&format!("version {}, this is {VERSION}", stored.version)));
     }

@@ -17,9 +17,8 @@ use std::sync::Arc;
 /// Where /proc, /sys and the rest are.
 pub(crate) fn root(args: &Args) -> Root {
     let root = args.root();
-    let or = |given: &Option<PathBuf>, place: &str| {
-        given.clone().unwrap_or_else(|| root.join(place))
-    };
+    let or =
+        |given: &Option<PathBuf>, place: &str| given.clone().unwrap_or_else(|| root.join(place));
     Root::with(
         or(&args.procfs, "proc"),
         or(&args.sysfs, "sys"),
@@ -61,8 +60,7 @@ pub(crate) fn open(
         chosen && !name(&metrics.exclude)
     };
     let lazy = |entry: &'static Entry| {
-        let lazy =
-            Lazy { entry, root: root.clone(), settings: settings.clone(), source: None };
+        let lazy = Lazy { entry, root: root.clone(), settings: settings.clone(), source: None };
         (entry.name, Box::new(lazy) as Box<dyn Readable>)
     };
     Ok(SOURCES.iter().filter(on).map(lazy).collect())

@@ -52,7 +52,13 @@ impl Scraper {
     /// A scraper of this reader's sources.
     pub(crate) fn new(reader: Arc<Reader>, limits: Limits) -> Arc<Self> {
         let turn = Arc::new(tokio::sync::Mutex::new(Writer::new(&reader)));
-        Arc::new(Scraper { reader, limits, under_way: Mutex::new(None), turn, last: Mutex::new(None) })
+        Arc::new(Scraper {
+            reader,
+            limits,
+            under_way: Mutex::new(None),
+            turn,
+            last: Mutex::new(None),
+        })
     }
 
     /// The reader.

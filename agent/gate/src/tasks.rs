@@ -15,11 +15,11 @@ use crate::app::{App, Reloaded};
 use crate::args::Args;
 use crate::config::{self, Config};
 use crate::http::{conn::Server, router};
+use crate::judge::Judge;
 use crate::link::{self, Hardware};
 use crate::pool::Pool;
 use crate::reader::Reader;
 use crate::scrape::{Limits, Scraper};
-use crate::judge::Judge;
 use crate::verdict::{FactsDesk, Verdict};
 use crate::{kernel, listen, notify, verdict};
 use anyhow::Context as _;
@@ -53,11 +53,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     runtime.block_on(serve(args, config, listeners))
 }
 
-async fn serve(
-    args: Args,
-    config: Config,
-    listeners: listen::Listeners,
-) -> anyhow::Result<()> {
+async fn serve(args: Args, config: Config, listeners: listen::Listeners) -> anyhow::Result<()> {
     let pool = Arc::new(Pool::default());
     let (stop, stopped) = watch::channel(false);
     let (hardware_in, hardware) = watch::channel(Hardware::default());
@@ -120,11 +116,7 @@ async fn serve(
     Ok(())
 }
 
-fn scraper(
-    pool: &Arc<Pool>,
-    root: &kernel::Root,
-    config: &Config,
-) -> anyhow::Result<Arc<Scraper>> {
+fn scraper(pool: &Arc<Pool>, root: &kernel::Root, config: &Config) -> anyhow::Result<Arc<Scraper>> {
     let sources = kernel::open(root, &config.metrics)?;
     let limits = Limits {
         deadline: Duration::from_secs_f64(config.metrics.deadline_s),
@@ -159,8 +151,7 @@ async fn signals(
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
     let mut hangup = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
     let patience = notify::watchdog();
-    let mut watchdog =
-        tokio::time::interval(patience.unwrap_or(Duration::from_secs(3600)));
+    let mut watchdog = tokio::time::interval(patience.unwrap_or(Duration::from_secs(3600)));
     loop {
         tokio::select! {
             _ = terminate.recv() => return Ok(()),
@@ -183,12 +174,7 @@ async fn signals(
 }
 
 /// Takes the new configuration, or leaves everything as it is.
-fn reload(
-    args: &Args,
-    app: &App,
-    pool: &Arc<Pool>,
-    root: &kernel::Root,
-) -> anyhow::Result<()> {
+fn reload(args: &Args, app: &App, pool: &Arc<Pool>, root: &kernel::Root) -> anyhow::Result<()> {
     let (file, named) = args.config();
     let config = config::load(&file, named)?;
     let scraper = scraper(pool, root, &config)?;

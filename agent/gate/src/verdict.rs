@@ -157,8 +157,7 @@ impl Task {
             sources: Vec::new(),
             degraded,
         };
-        let sensors =
-            SensorsDocument { schema: SENSORS_SCHEMA.into(), sensors: judged.sensors };
+        let sensors = SensorsDocument { schema: SENSORS_SCHEMA.into(), sensors: judged.sensors };
         let mut page = Page::default();
         let shown = ipmi::from_link(&mut page, &hardware, now);
         let ipmi_text = page.as_str().to_owned();

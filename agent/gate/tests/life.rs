@@ -69,7 +69,10 @@ fn check_and_print_default() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let other = dir.path().join("other.toml");
     for (text, expected) in [
-        ("[metrics]\n\nseries_mx = 1\n", "other.toml:3: metrics.series_mx: no such key; the nearest that exists is metrics.series_max"),
+        (
+            "[metrics]\n\nseries_mx = 1\n",
+            "other.toml:3: metrics.series_mx: no such key; the nearest that exists is metrics.series_max",
+        ),
         ("[metrics.filters]\n\"hwmon.chip-includ\" = \"x\"\n", "hwmon.chip-include"),
         ("[metrics.filters]\n\"netdev.device-exclude\" = \"(\"\n", "netdev.device-exclude"),
         ("[metrics]\ncollectors = [\"laodavg\"]\n", "loadavg"),

@@ -73,7 +73,8 @@ fn single(page: &mut Page, name: &str, help: &str, value: f64) {
 }
 
 fn up(page: &mut Page, up: Up) {
-    let mut rows = Rows::gauge("ipmi_up", "Whether the collector worked the last time it was tried.");
+    let mut rows =
+        Rows::gauge("ipmi_up", "Whether the collector worked the last time it was tried.");
     for (collector, works) in [
         ("bmc", up.bmc),
         ("chassis", up.chassis),

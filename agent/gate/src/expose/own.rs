@@ -67,11 +67,7 @@ fn readings(page: &mut Page, sensors: &[SensorLine], shown: &Shown) {
                 name = format!("{name} #{id}");
             }
             if let Some(number) = sensor.number
-                && !names.insert((
-                    sensor.component.as_str(),
-                    sensor.source.as_str(),
-                    name.clone(),
-                ))
+                && !names.insert((sensor.component.as_str(), sensor.source.as_str(), name.clone()))
             {
                 name = format!("{name}.{number}");
             }

@@ -31,7 +31,8 @@ fn allowed(peer: Option<Peer>, authority: Option<&str>, headers: &HeaderMap) -> 
             let mut hosts = headers.get_all(header::HOST).iter();
             let (first, second) = (hosts.next(), hosts.next());
             let header = first.and_then(|host| host.to_str().ok());
-            second.is_none() && header.is_some_and(names_loopback)
+            second.is_none()
+                && header.is_some_and(names_loopback)
                 && authority.is_none_or(names_loopback)
         }
         Some(Peer::Tcp(_)) | None => false,

@@ -52,9 +52,7 @@ pub(crate) async fn landing(State(app): State<Arc<App>>) -> Response {
     text.push_str("</ul></html>\n");
     let mut answer = Html(text).into_response();
     let policy = "default-src 'none'; style-src 'unsafe-inline'";
-    answer
-        .headers_mut()
-        .insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
     answer
 }
 

@@ -130,6 +130,8 @@ pub(crate) async fn healthz() -> &'static str {
 pub(crate) async fn readyz(State(app): State<Arc<App>>) -> Response {
     match app.missing() {
         None => "ready\n".into_response(),
-        Some(what) => (StatusCode::SERVICE_UNAVAILABLE, format!("not yet: {what}\n")).into_response(),
+        Some(what) => {
+            (StatusCode::SERVICE_UNAVAILABLE, format!("not yet: {what}\n")).into_response()
+        }
     }
 }

@@ -206,12 +206,7 @@ pub fn write(path: &Path, text: impl AsRef<[u8]>) {
     fs::write(path, text).unwrap();
 }
 
-pub fn request<S: Read + Write>(
-    mut stream: S,
-    path: &str,
-    method: &str,
-    headers: &str,
-) -> Answer {
+pub fn request<S: Read + Write>(mut stream: S, path: &str, method: &str, headers: &str) -> Answer {
     let text = format!("{method} {path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n");
     stream.write_all(text.as_bytes()).unwrap();
     let mut bytes = Vec::new();
