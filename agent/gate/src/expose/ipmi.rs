@@ -190,7 +190,7 @@ impl Families {
     fn push(&mut self, sensor: &Sensor) {
         let id = sensor.record_id.to_string();
         let labels = [("id", id.as_str()), ("name", sensor.name.as_str())];
-        let state = ipmi_state(sensor);
+        let state = ipmi_state(sensor).map_or(f64::NAN, f64::from);
         let unit = if sensor.compound_unit { "" } else { sensor.unit.as_str() };
         let (pair, value) = match (sensor.value, unit) {
             (Some(value), "celsius") => (&mut self.temperature, value),
