@@ -1,3 +1,58 @@
-//! Room gate.
+//! The network half: serves the page and `/v1/`, judges what was seen. Root is not here: this program
+//! links nothing that could open a device or change the system.
 
-fn main() {}
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "--check and --print-default print")]
+
+mod app;
+mod args;
+mod config;
+mod disk;
+mod doctor;
+mod events;
+mod expose;
+mod http;
+mod judge;
+mod kernel;
+mod link;
+mod listen;
+mod log;
+mod notify;
+mod pool;
+mod reader;
+mod scrape;
+mod sources;
+mod tasks;
+mod verdict;
+
+use args::{Action, Args};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match Args::parse(std::env::args_os().skip(1)).and_then(act) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("socle-gate: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn act(args: Args) -> anyhow::Result<()> {
+    match &args.action {
+        Action::Help => print!("{}", args::HELP),
+        Action::Version => println!("socle-gate {}", env!("CARGO_PKG_VERSION")),
+        Action::PrintDefault => {
+            print!("{}", socle_model::settings::commented_defaults(config::KEYS));
+        }
+        Action::Check(files) if files.is_empty() => {
+            let (file, named) = args.config();
+            tasks::check(config::load(&file, named)?)?;
+        }
+        Action::Check(files) => tasks::check(config::read(files)?)?,
+        Action::Run => {
+            log::start();
+            tasks::run(args)?;
+        }
+    }
+    Ok(())
+}

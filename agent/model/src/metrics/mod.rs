@@ -68,7 +68,7 @@ impl Family {
 }
 
 /// One series: its name and labels, already rendered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Series {
     text: Box<str>,
 }

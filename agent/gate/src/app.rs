@@ -1,0 +1,109 @@
+//! What the HTTP side sees of the rest.
+
+use crate::events::{Events, Line};
+use crate::expose::own;
+use crate::link::Hardware;
+use crate::scrape::Scraper;
+use crate::sources;
+use crate::verdict::Verdict;
+use jiff::Timestamp;
+use socle_model::documents::StatusDocument;
+use socle_model::metrics::Page;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+
+/// What a reload replaces.
+pub(crate) struct Reloaded {
+    /// The kernel's sources on demand.
+    pub(crate) scraper: Arc<Scraper>,
+    /// Seconds between two sweeps of the BMC, as configured.
+    pub(crate) interval_s: f64,
+}
+
+/// Shared by all requests.
+pub(crate) struct App {
+    /// What a reload replaces.
+    pub(crate) now: Mutex<Reloaded>,
+    /// What is known through the link.
+    pub(crate) hardware: watch::Receiver<Hardware>,
+    /// The last verdict.
+    pub(crate) verdict: watch::Receiver<Arc<Verdict>>,
+    /// The events.
+    pub(crate) events: Arc<Mutex<Events>>,
+    /// The number of the last event.
+    pub(crate) news: watch::Receiver<u64>,
+    /// Whether the kernel's sources were read once.
+    pub(crate) read_once: watch::Receiver<bool>,
+    /// Whether the process is to end.
+    pub(crate) stop: watch::Receiver<bool>,
+    /// The root directory, for `socle doctor`.
+    pub(crate) root: PathBuf,
+    /// The state folder.
+    pub(crate) state: PathBuf,
+}
+
+impl App {
+    /// The scraper in use.
+    pub(crate) fn scraper(&self) -> Arc<Scraper> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner).scraper.clone()
+    }
+
+    /// Seconds between two sweeps of the BMC, as configured.
+    pub(crate) fn interval_s(&self) -> f64 {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner).interval_s
+    }
+
+    /// Takes over a new configuration.
+    pub(crate) fn set(&self, scraper: Arc<Scraper>, interval_s: f64) {
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Reloaded { scraper, interval_s };
+    }
+
+    /// All sources as they are now.
+    pub(crate) fn lines(&self, now: Timestamp) -> Vec<sources::Line> {
+        let reports = self.scraper().reader().reports();
+        sources::list(&self.hardware.borrow(), &reports, now)
+    }
+
+    /// The status document as of now.
+    pub(crate) fn status(&self) -> StatusDocument {
+        let now = Timestamp::now();
+        let mut document = self.verdict.borrow().status.clone();
+        document.sources = self.lines(now).iter().map(|line| line.document(now)).collect();
+        document
+    }
+
+    /// Adds the part of `socle_*` that changes from scrape to scrape.
+    pub(crate) fn live(&self, text: &mut String) {
+        let now = Timestamp::now();
+        let counts = self.lock_events().counts().clone();
+        let mut page = Page::default();
+        own::live(&mut page, &self.lines(now), &counts, now);
+        text.push_str(page.as_str());
+    }
+
+    /// The number of the last event; 0 when there is none.
+    pub(crate) fn last_event(&self) -> u64 {
+        *self.news.borrow()
+    }
+
+    /// Events after `since`, at most the last `limit`.
+    pub(crate) fn events_since(&self, since: u64, limit: usize) -> Vec<Line> {
+        self.lock_events().since(since, limit)
+    }
+
+    fn lock_events(&self) -> MutexGuard<'_, Events> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is still missing before this half is ready.
+    pub(crate) fn missing(&self) -> Option<&'static str> {
+        if !*self.read_once.borrow() {
+            return Some("the kernel's sources have not been read");
+        }
+        if self.hardware.borrow().link.since.is_none() {
+            return Some("the link has neither answered nor failed");
+        }
+        None
+    }
+}

@@ -1,0 +1,241 @@
+//! The tables `[gate]` and `[metrics]` of socle.toml: their keys, their defaults, how they are read.
+
+use anyhow::Context as _;
+use serde::Deserialize;
+use socle_model::settings::{ANY, Fault, Fragment, Half, Key, Kind, merge};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every key of this half.
+pub(crate) const KEYS: &[Key] = &[
+    Key {
+        table: "gate",
+        name: "listen",
+        kind: Kind::Text,
+        default: "\"\"",
+        doc: "An address and port, in figures, that the page listens on besides the sockets that the\n\
+              service manager passes, e.g. \"127.0.0.1:10911\". Empty: only those. Read at start.",
+    },
+    Key {
+        table: "metrics",
+        name: "collectors",
+        kind: Kind::Texts,
+        default: "[]",
+        doc: "Exactly these kernel sources; empty: the default set.",
+    },
+    Key {
+        table: "metrics",
+        name: "enable",
+        kind: Kind::Texts,
+        default: "[]",
+        doc: "Kernel sources on top of the default set.",
+    },
+    Key {
+        table: "metrics",
+        name: "exclude",
+        kind: Kind::Texts,
+        default: "[]",
+        doc: "Kernel sources to leave out.",
+    },
+    Key {
+        table: "metrics",
+        name: "deadline_s",
+        kind: Kind::Number(0.1, 60.0),
+        default: "5",
+        doc: "A scrape is answered within this many seconds. What a source has not given by then is\n\
+              left out and the source is marked as failing; the others are not affected.",
+    },
+    Key {
+        table: "metrics",
+        name: "series_max",
+        kind: Kind::Integer(1, 10_000_000),
+        default: "20000",
+        doc: "Most series of one source on the page; the rest is counted in\n\
+              socle_source_dropped_series.",
+    },
+    Key {
+        table: "metrics.filters",
+        name: ANY,
+        kind: Kind::TextOrBool,
+        default: "\"filesystem.mount-points-exclude\" = \"^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)\"",
+        doc: "node_exporter's flags without `collector.`: what a source shows and leaves out.\n\
+              Regular expressions, or true and false.",
+    },
+];
+
+/// The two tables with their defaults.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Config {
+    /// `[gate]`
+    pub(crate) gate: Gate,
+    /// `[metrics]`
+    pub(crate) metrics: Metrics,
+    /// `ipmi.interval_s`, the root half's key: tells this half when a reading is old.
+    #[serde(skip)]
+    pub(crate) interval_s: f64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Config { gate: Gate::default(), metrics: Metrics::default(), interval_s: SWEEP_S }
+    }
+}
+
+/// Seconds between two sweeps of the BMC when nothing is configured.
+const SWEEP_S: f64 = 30.0;
+
+/// `[gate]`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Gate {
+    /// An address to listen on besides the sockets that were passed; empty for none.
+    pub(crate) listen: String,
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Metrics {
+    /// Exactly these sources; empty for the default set.
+    pub(crate) collectors: Vec<String>,
+    /// On top of the default set.
+    pub(crate) enable: Vec<String>,
+    /// Left out.
+    pub(crate) exclude: Vec<String>,
+    /// Seconds until a page is answered.
+    pub(crate) deadline_s: f64,
+    /// Most series of one source.
+    pub(crate) series_max: usize,
+    /// node_exporter's flags.
+    pub(crate) filters: BTreeMap<String, Filter>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Metrics {
+            collectors: Vec::new(),
+            enable: Vec::new(),
+            exclude: Vec::new(),
+            deadline_s: 5.0,
+            series_max: 20_000,
+            filters: BTreeMap::new(),
+        }
+    }
+}
+
+/// A filter's value.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Filter {
+    /// A regular expression.
+    Text(String),
+    /// A switch.
+    Switch(bool),
+}
+
+/// Reads the configuration: `file`, then `conf.d/*.toml` beside it in the order of their names.
+/// Without `file` the defaults hold, unless it was `named` by the user.
+pub(crate) fn load(file: &Path, named: bool) -> anyhow::Result<Config> {
+    let mut files = vec![file.to_owned()];
+    if !named && !file.exists() {
+        files.clear();
+    }
+    files.extend(dropins(file)?);
+    read(&files)
+}
+
+/// Reads exactly these files.
+pub(crate) fn read(files: &[PathBuf]) -> anyhow::Result<Config> {
+    let mut texts = Vec::new();
+    for path in files {
+        let bytes = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+        let text = String::from_utf8(bytes)
+            .with_context(|| format!("{} is not UTF-8 text", path.display()))?;
+        texts.push((path.display().to_string(), text));
+    }
+    let fragments: Vec<_> = texts.iter().map(|(path, text)| Fragment { path, text }).collect();
+    let table = merge(Half::Gate, KEYS, &fragments).map_err(|faults| all(&faults))?;
+    // The keys' kinds were checked against KEYS with file and line; this only types them.
+    let mut config: Config = table.try_into().context("reading the merged configuration")?;
+    config.interval_s = fragments.iter().rev().find_map(interval_s).unwrap_or(SWEEP_S);
+    if !config.gate.listen.is_empty() {
+        config.gate.listen.parse::<std::net::SocketAddr>().with_context(|| {
+            format!(
+                "gate.listen: {:?} is no address and port in figures, such as 127.0.0.1:10911",
+                config.gate.listen
+            )
+        })?;
+    }
+    Ok(config)
+}
+
+/// The root half's key in one file. That half checks it; here a wrong one is as good as none.
+fn interval_s(fragment: &Fragment<'_>) -> Option<f64> {
+    let table = fragment.text.parse::<toml::Table>().ok()?;
+    let value = table.get("ipmi")?.get("interval_s")?.clone();
+    value.try_into::<f64>().ok().filter(|seconds| *seconds > 0.0)
+}
+
+fn all(faults: &[Fault]) -> anyhow::Error {
+    let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    anyhow::Error::msg(lines.join("\n"))
+}
+
+fn dropins(file: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let folder = file.parent().unwrap_or(Path::new(".")).join("conf.d");
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error).with_context(|| format!("reading {}", folder.display())),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let path = entry.with_context(|| format!("reading {}", folder.display()))?.path();
+        if path.extension().is_some_and(|ext| ext == "toml") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use socle_model::settings::commented_defaults;
+
+    #[test]
+    fn the_sample_states_the_defaults() {
+        let live: String = commented_defaults(KEYS)
+            .lines()
+            .filter(|line| !line.starts_with("# ") && !line.contains("mount-points-exclude"))
+            .map(|line| line.trim_start_matches('#').to_owned() + "\n")
+            .collect();
+        let merged = merge(Half::Gate, KEYS, &[Fragment { path: "x", text: &live }]).unwrap();
+        assert_eq!(merged.try_into::<Config>().unwrap(), Config::default());
+    }
+
+    #[test]
+    fn dropins_win_in_the_order_of_their_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("socle.toml");
+        assert_eq!(load(&file, false).unwrap(), Config::default());
+        assert!(load(&file, true).is_err());
+        fs::create_dir(folder.path().join("conf.d")).unwrap();
+        fs::write(&file, "[metrics]\ndeadline_s = 1\nseries_max = 7\n[ipmi]\ninterval_s = 2\n")
+            .unwrap();
+        fs::write(folder.path().join("conf.d/b.toml"), "[metrics]\ndeadline_s = 3\n").unwrap();
+        fs::write(folder.path().join("conf.d/a.toml"), "[metrics]\ndeadline_s = 2\n").unwrap();
+        fs::write(folder.path().join("conf.d/c.bak"), "nonsense").unwrap();
+        let config = load(&file, true).unwrap();
+        assert_eq!((config.metrics.deadline_s, config.metrics.series_max), (3.0, 7));
+        assert_eq!((config.interval_s, Config::default().interval_s), (2.0, SWEEP_S));
+        fs::write(&file, "[metrics]\ncolectors = []\n[gate]\nlisten = \"localhost:1\"\n").unwrap();
+        let error = format!("{:#}", load(&file, true).unwrap_err());
+        assert!(error.contains("socle.toml:2: metrics.colectors"), "{error}");
+        fs::write(&file, "[gate]\nlisten = \"localhost:1\"\n").unwrap();
+        assert!(load(&file, true).is_err());
+    }
+}

@@ -1,0 +1,202 @@
+//! Connections: accepted, bounded in number and in patience, ended with the requests in flight.
+
+use crate::http::Peer;
+use axum::Router;
+use axum::body::Body;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{Notify, watch};
+
+/// Most connections at one time. One more, and the one that has been idle for longest is closed, so
+/// that somebody who opens connections and says nothing keeps nobody else out.
+pub(crate) const CONNECTIONS: usize = 256;
+/// How long a client may take to say what it wants, counted from the end of the last answer too.
+/// Longer than Prometheus' usual interval, so that its connection stays open.
+const HEADER_PATIENCE: Duration = Duration::from_secs(75);
+/// The longest head of a request in bytes.
+const HEAD_LIMIT: usize = 16 << 10;
+/// What is left to requests in flight when the process is asked to end.
+pub(crate) const DRAIN: Duration = Duration::from_secs(2);
+
+/// Serves connections until told to stop.
+#[derive(Clone, Debug)]
+pub(crate) struct Server {
+    router: Router,
+    table: Arc<Table>,
+    stop: watch::Receiver<bool>,
+}
+
+#[derive(Debug, Default)]
+struct Table {
+    live: Mutex<Vec<Arc<Live>>>,
+    clock: AtomicU64,
+    empty: Notify,
+}
+
+#[derive(Debug)]
+struct Live {
+    /// 0 while a request is being answered, else the tick of the end of the last one.
+    idle_since: AtomicU64,
+    close: Notify,
+}
+
+impl Table {
+    fn tick(&self) -> u64 {
+        self.clock.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Enters a connection; if there are too many the longest idle one is told to close.
+    fn enter(&self) -> Option<Arc<Live>> {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        if live.len() >= CONNECTIONS {
+            let (index, _) = live
+                .iter()
+                .map(|one| one.idle_since.load(Ordering::Relaxed))
+                .enumerate()
+                .filter(|(_, since)| *since > 0)
+                .min_by_key(|(_, since)| *since)?;
+            live.swap_remove(index).close.notify_one();
+        }
+        let entered =
+            Arc::new(Live { idle_since: AtomicU64::new(self.tick()), close: Notify::new() });
+        live.push(entered.clone());
+        Some(entered)
+    }
+
+    fn leave(&self, gone: &Arc<Live>) {
+        let mut live = self.live.lock().unwrap_or_else(PoisonError::into_inner);
+        live.retain(|one| !Arc::ptr_eq(one, gone));
+        if live.is_empty() {
+            self.empty.notify_waiters();
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.live.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+}
+
+impl Server {
+    /// A server of these routes; `stop` turns true when the process is asked to end.
+    pub(crate) fn new(router: Router, stop: watch::Receiver<bool>) -> Self {
+        Server { router, table: Arc::default(), stop }
+    }
+
+    /// Serves one listener; an accept that fails never ends it.
+    pub(crate) async fn accept<L: Listener>(self, listener: L) {
+        let mut stop = self.stop.clone();
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.next() => accepted,
+                () = told(&mut stop) => return,
+            };
+            match accepted {
+                Ok((stream, peer)) => match self.table.enter() {
+                    Some(live) => drop(tokio::spawn(self.clone().serve(stream, peer, live))),
+                    // Every connection has a request in flight: this one is closed by the drop.
+                    None => tracing::debug!("too many connections"),
+                },
+                Err(error) => {
+                    tracing::debug!(%error, "accept");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            }
+        }
+    }
+
+    async fn serve<S>(self, stream: S, peer: Peer, live: Arc<Live>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (table, mut stop) = (self.table.clone(), self.stop.clone());
+        let inner = TowerToHyperService::new(self.router);
+        let (busy, clock) = (live.clone(), self.table.clone());
+        let service = service_fn(move |request: hyper::Request<Incoming>| {
+            busy.idle_since.store(0, Ordering::Relaxed);
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(peer);
+            let answer = inner.call(request);
+            let (busy, clock) = (busy.clone(), clock.clone());
+            async move {
+                let answer = answer.await;
+                busy.idle_since.store(clock.tick(), Ordering::Relaxed);
+                answer
+            }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_PATIENCE)
+            .max_buf_size(HEAD_LIMIT)
+            .serve_connection(TokioIo::new(stream), service);
+        tokio::pin!(connection);
+        let ended = tokio::select! {
+            ended = &mut connection => ended,
+            () = live.close.notified() => Ok(()),
+            () = told(&mut stop) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "connection");
+        }
+        table.leave(&live);
+    }
+
+    /// Waits until the last connection has ended, at most [`DRAIN`].
+    pub(crate) async fn drain(&self) {
+        let ended = async {
+            loop {
+                let empty = self.table.empty.notified();
+                if self.table.is_empty() {
+                    return;
+                }
+                empty.await;
+            }
+        };
+        if tokio::time::timeout(DRAIN, ended).await.is_err() {
+            tracing::info!("connections were cut: they did not end in time");
+        }
+    }
+}
+
+/// Waits until the process is to end.
+pub(crate) async fn told(stop: &mut watch::Receiver<bool>) {
+    // An error means that nobody is left who could say it.
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// A listening socket of either family.
+pub(crate) trait Listener: Send {
+    /// A connection's stream.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    /// The next connection and where it comes from.
+    fn next(&self) -> impl Future<Output = std::io::Result<(Self::Stream, Peer)>> + Send;
+}
+
+impl Listener for tokio::net::TcpListener {
+    type Stream = tokio::net::TcpStream;
+
+    async fn next(&self) -> std::io::Result<(Self::Stream, Peer)> {
+        let (stream, address) = self.accept().await?;
+        // Answers are written whole; without this the tail of one waits for an acknowledgement.
+        stream.set_nodelay(true)?;
+        Ok((stream, Peer::Tcp(address.ip().to_canonical())))
+    }
+}
+
+impl Listener for tokio::net::UnixListener {
+    type Stream = tokio::net::UnixStream;
+
+    async fn next(&self) -> std::io::Result<(Self::Stream, Peer)> {
+        let (stream, _) = self.accept().await?;
+        Ok((stream, Peer::Door))
+    }
+}

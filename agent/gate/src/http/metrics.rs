@@ -1,0 +1,225 @@
+//! `/metrics` and its three parts.
+
+use crate::app::App;
+use crate::scrape::{Collected, gzip};
+use axum::body::Bytes;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use std::sync::Arc;
+
+const CONTENT_TYPE: HeaderValue =
+    HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+
+type Pairs = Query<Vec<(String, String)>>;
+
+/// Everything, or what `collect[]` and `exclude[]` leave of it.
+pub(crate) async fn all(
+    State(app): State<Arc<App>>,
+    Query(pairs): Pairs,
+    headers: HeaderMap,
+) -> Response {
+    serve(app, &pairs, &headers, Parts { node: true, ipmi: true, socle: true }).await
+}
+
+/// The kernel's sources.
+pub(crate) async fn node(
+    State(app): State<Arc<App>>,
+    Query(pairs): Pairs,
+    headers: HeaderMap,
+) -> Response {
+    serve(app, &pairs, &headers, Parts { node: true, ipmi: false, socle: false }).await
+}
+
+/// `ipmi_*`.
+pub(crate) async fn ipmi(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    serve(app, &[], &headers, Parts { node: false, ipmi: true, socle: false }).await
+}
+
+/// `socle_*`.
+pub(crate) async fn socle(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    serve(app, &[], &headers, Parts { node: false, ipmi: false, socle: true }).await
+}
+
+/// Which parts of the page are wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Parts {
+    node: bool,
+    ipmi: bool,
+    socle: bool,
+}
+
+const WHOLE: Parts = Parts { node: true, ipmi: true, socle: true };
+
+async fn serve(
+    app: Arc<App>,
+    pairs: &[(String, String)],
+    headers: &HeaderMap,
+    parts: Parts,
+) -> Response {
+    let scraper = app.scraper();
+    let (wanted, parts) = match choose(&scraper.sources(), pairs, parts) {
+        Ok(chosen) => chosen,
+        Err(text) => return (StatusCode::BAD_REQUEST, text + "\n").into_response(),
+    };
+    let compress = accepts_gzip(headers);
+    if !parts.node {
+        let text = whole(&app, "", parts);
+        return answer(if compress { gzip(&text) } else { text }, compress);
+    }
+    let shared = wanted.is_none() && parts == WHOLE;
+    let Some(collected) = scraper.collect(wanted).await else {
+        let text = "the collection was lost; see the log of socle-gate\n";
+        return (StatusCode::INTERNAL_SERVER_ERROR, text).into_response();
+    };
+    let make = || whole(&app, &collected.text, parts);
+    answer(body(&collected, shared, compress, make), compress)
+}
+
+/// The answer's bytes. Those of the whole page are made once for all who share the collection.
+fn body(
+    collected: &Collected,
+    shared: bool,
+    compress: bool,
+    make: impl FnOnce() -> Bytes,
+) -> Bytes {
+    match (shared, compress) {
+        (true, true) => collected.gzip(|| gzip(&collected.plain(make))),
+        (true, false) => collected.plain(make),
+        (false, true) => gzip(&make()),
+        (false, false) => make(),
+    }
+}
+
+fn whole(app: &App, node: &str, parts: Parts) -> Bytes {
+    let verdict = app.verdict.borrow().clone();
+    let mut text = String::with_capacity(
+        node.len() + verdict.ipmi_text.len() + verdict.own_text.len() + (8 << 10),
+    );
+    text.push_str(node);
+    if parts.ipmi {
+        text.push_str(&verdict.ipmi_text);
+    }
+    if parts.socle {
+        text.push_str(&verdict.own_text);
+        app.live(&mut text);
+    }
+    text.into()
+}
+
+fn answer(body: Bytes, compressed: bool) -> Response {
+    let mut answer = body.into_response();
+    let headers = answer.headers_mut();
+    headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
+    headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
+    if compressed {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    answer
+}
+
+/// What node_exporter makes of `collect[]` and `exclude[]`; our own parts are called `ipmi` and
+/// `socle` there. An unknown name, or both at once, is an error as it is with node_exporter.
+fn choose(
+    sources: &[&'static str],
+    pairs: &[(String, String)],
+    parts: Parts,
+) -> Result<(Option<Vec<String>>, Parts), String> {
+    let named = |key: &str| -> Vec<String> {
+        pairs.iter().filter(|(name, _)| name == key).map(|(_, value)| value.clone()).collect()
+    };
+    let (mut collect, exclude) = (named("collect[]"), named("exclude[]"));
+    if collect.is_empty() && exclude.is_empty() {
+        return Ok((None, parts));
+    }
+    if !collect.is_empty() && !exclude.is_empty() {
+        return Err("Combined collect and exclude queries are not allowed.".into());
+    }
+    let own = |name: &str| matches!(name, "ipmi" | "socle");
+    for name in &collect {
+        if !own(name) && !sources.contains(&name.as_str()) {
+            return Err(format!(
+                "missing collector: {name}; enabled here are {}, ipmi, socle",
+                sources.join(", ")
+            ));
+        }
+    }
+    let wants = |name: &str| match collect.is_empty() {
+        true => !exclude.iter().any(|one| one == name),
+        false => collect.iter().any(|one| one == name),
+    };
+    let parts =
+        Parts { ipmi: parts.ipmi && wants("ipmi"), socle: parts.socle && wants("socle"), ..parts };
+    if collect.is_empty() {
+        collect = sources.iter().map(|&name| name.to_owned()).collect();
+        collect.retain(|name| !exclude.contains(name));
+    }
+    collect.retain(|name| !own(name));
+    collect.sort();
+    collect.dedup();
+    let parts = Parts { node: parts.node && !collect.is_empty(), ..parts };
+    Ok((Some(collect), parts))
+}
+
+/// Whether the client takes gzip (RFC 9110 section 12.5.3).
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::ACCEPT_ENCODING).iter();
+    let mut any = None;
+    for coding in values.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(',')) {
+        let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
+        let weight = parameters.trim().strip_prefix("q=").map_or(Ok(1.0), str::parse::<f32>);
+        let wanted = weight.is_ok_and(|weight| weight > 0.0);
+        match name.trim() {
+            "gzip" | "x-gzip" => return wanted,
+            "*" => any = Some(wanted),
+            _ => {}
+        }
+    }
+    any.unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gzip_is_given_to_those_who_take_it() {
+        for (text, expected) in [
+            ("gzip", true),
+            ("gzip;q=0", false),
+            ("br, gzip;q=0.5", true),
+            ("identity", false),
+            ("*", true),
+            ("*;q=0", false),
+            ("gzip;q=x", false),
+            ("gzipped", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT_ENCODING, text.parse().unwrap());
+            assert_eq!(accepts_gzip(&headers), expected, "{text}");
+        }
+        assert!(!accepts_gzip(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn collect_and_exclude_choose_as_node_exporter_does() {
+        let sources = ["cpu", "stat", "hwmon"];
+        let choose = |pairs: &[(&str, &str)]| {
+            let pairs: Vec<_> = pairs.iter().map(|(a, b)| ((*a).into(), (*b).into())).collect();
+            choose(&sources, &pairs, WHOLE)
+        };
+        let only = |node, ipmi, socle| Parts { node, ipmi, socle };
+        assert_eq!(choose(&[]), Ok((None, WHOLE)));
+        assert_eq!(
+            choose(&[("collect[]", "stat"), ("collect[]", "cpu"), ("collect[]", "cpu")]),
+            Ok((Some(vec!["cpu".into(), "stat".into()]), only(true, false, false)))
+        );
+        assert_eq!(
+            choose(&[("exclude[]", "stat"), ("exclude[]", "ipmi"), ("exclude[]", "no")]),
+            Ok((Some(vec!["cpu".into(), "hwmon".into()]), only(true, false, true)))
+        );
+        assert_eq!(choose(&[("collect[]", "ipmi")]), Ok((Some(vec![]), only(false, true, false))));
+        assert!(choose(&[("collect[]", "nope")]).is_err());
+        assert!(choose(&[("collect[]", "cpu"), ("exclude[]", "stat")]).is_err());
+    }
+}

@@ -1,0 +1,238 @@
+//! The link's near end: dials the root half, keeps its latest snapshot, fetches its SEL records.
+
+use jiff::Timestamp;
+use socle_model::bmc::{SelRecord, Snapshot};
+use socle_model::link::{
+    After, Answer, Call, FrameError, Frames, Hello, REPLY_LIMIT, Records, SCHEMA, Seen, Welcome,
+    neighbours,
+};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::UnixStream;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout};
+
+/// The first and the longest pause between two attempts.
+const PAUSE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// How long the root half may take to answer anything but `Watch`.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often a silent root half is asked whether it lives.
+const PING: Duration = Duration::from_secs(10);
+
+/// What is known through the link.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hardware {
+    /// The last snapshot, also when the root half is gone.
+    pub(crate) snapshot: Option<Arc<Snapshot>>,
+    /// When it came.
+    pub(crate) received: Option<Timestamp>,
+    /// The link itself.
+    pub(crate) link: LinkState,
+}
+
+/// How the link fares.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LinkState {
+    /// Whether the root half answers now.
+    pub(crate) up: bool,
+    /// Since when it is as it is; `None` before the first attempt ended.
+    pub(crate) since: Option<Timestamp>,
+    /// The root half's version, as it last said.
+    pub(crate) version: Option<String>,
+    /// The last failure with its remedy; `None` while up.
+    pub(crate) error: Option<String>,
+    /// Attempts and sessions that failed since start.
+    pub(crate) errors: u64,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum LinkError {
+    #[error("{path}: {source}; is socle-host running? (systemctl status socle-host.service)")]
+    Connect { path: String, source: std::io::Error },
+    #[error("the root half hung up")]
+    HungUp,
+    #[error("reading from the root half: {0}")]
+    Read(std::io::Error),
+    #[error("writing to the root half: {0}")]
+    Write(std::io::Error),
+    #[error("the root half did not answer within {} s", PATIENCE.as_secs())]
+    Silent,
+    #[error("the root half said what cannot be read: {0}")]
+    Frame(#[from] FrameError),
+    #[error(
+        "socle-host {version} speaks schema {theirs} of the link, this socle-gate {}: upgrade \
+         {older}",
+        SCHEMA
+    )]
+    Schema { version: String, theirs: u32, older: &'static str },
+}
+
+/// Keeps the link up until the process ends.
+pub(crate) async fn run(
+    path: PathBuf,
+    hardware: watch::Sender<Hardware>,
+    records: mpsc::Sender<Vec<SelRecord>>,
+) {
+    let mut pause = PAUSE.0;
+    let mut cursor = Cursor { path: path.clone(), started: None, head: 0, records };
+    loop {
+        let began = Instant::now();
+        let Err(error) = session(&path, &hardware, &mut cursor).await;
+        let text = error.to_string();
+        let news = hardware.borrow().link.error.as_ref() != Some(&text);
+        if news {
+            tracing::warn!("link: {text}");
+        }
+        hardware.send_modify(|seen| {
+            if seen.link.up || seen.link.since.is_none() {
+                seen.link.since = Some(Timestamp::now());
+            }
+            seen.link.up = false;
+            seen.link.errors += 1;
+            seen.link.error = Some(text);
+        });
+        pause = if began.elapsed() > PAUSE.1 { PAUSE.0 } else { (pause * 2).min(PAUSE.1) };
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn session(
+    path: &Path,
+    hardware: &watch::Sender<Hardware>,
+    cursor: &mut Cursor,
+) -> Result<std::convert::Infallible, LinkError> {
+    let mut wire = Wire::dial(path).await?;
+    let welcome = wire.hello().await?;
+    wire.send(&Call::Watch).await?;
+    tracing::info!("link: up, socle-host {}", welcome.version);
+    let mut first = true;
+    loop {
+        let frame = match timeout(PING, wire.frame()).await {
+            Ok(frame) => frame?,
+            Err(_) => {
+                Wire::dial(path).await?.hello().await?;
+                continue;
+            }
+        };
+        let Seen { snapshot } = Answer::parse(&frame)?;
+        let snapshot = Arc::new(snapshot);
+        let version = &welcome.version;
+        hardware.send_modify(|seen| {
+            seen.snapshot = Some(snapshot.clone());
+            seen.received = Some(Timestamp::now());
+            if std::mem::take(&mut first) {
+                seen.link = LinkState {
+                    up: true,
+                    since: Some(Timestamp::now()),
+                    version: Some(version.clone()),
+                    error: None,
+                    errors: seen.link.errors,
+                };
+            }
+        });
+        cursor.follow(&snapshot).await?;
+    }
+}
+
+/// How far the SEL was read.
+struct Cursor {
+    path: PathBuf,
+    started: Option<Timestamp>,
+    head: u64,
+    records: mpsc::Sender<Vec<SelRecord>>,
+}
+
+impl Cursor {
+    /// Fetches the records that the snapshot says are there. They come over a connection of their
+    /// own: the first one is taken by `Watch`.
+    async fn follow(&mut self, snapshot: &Snapshot) -> Result<(), LinkError> {
+        if self.started != Some(snapshot.started) {
+            (self.started, self.head) = (Some(snapshot.started), 0);
+        }
+        let head = snapshot.bmc.data().and_then(|data| data.sel).map_or(0, |sel| sel.head);
+        if head <= self.head {
+            return Ok(());
+        }
+        let mut wire = Wire::dial(&self.path).await?;
+        wire.hello().await?;
+        while self.head < head {
+            wire.send(&Call::Events(After { after: self.head })).await?;
+            let Records { started, records, more } = Answer::parse(&wire.answer().await?)?;
+            let last = records.iter().map(|record| record.head).max();
+            if Some(started) != self.started {
+                break; // It restarted in between; the next snapshot tells.
+            }
+            // A host that promises records and gives none is not asked for them for ever.
+            self.head = last.unwrap_or(head).max(self.head + 1);
+            if !records.is_empty() && self.records.send(records).await.is_err() {
+                break;
+            }
+            if !more {
+                self.head = self.head.max(head);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One connection.
+struct Wire {
+    stream: UnixStream,
+    frames: Frames,
+    buffer: Vec<u8>,
+}
+
+impl Wire {
+    async fn dial(path: &Path) -> Result<Self, LinkError> {
+        let connect = |source| LinkError::Connect { path: path.display().to_string(), source };
+        let stream = timeout(PATIENCE, UnixStream::connect(path))
+            .await
+            .map_err(|_| LinkError::Silent)?
+            .map_err(connect)?;
+        Ok(Wire { stream, frames: Frames::new(REPLY_LIMIT), buffer: vec![0; 16 << 10] })
+    }
+
+    async fn hello(&mut self) -> Result<Welcome, LinkError> {
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        self.send(&Call::Hello(Hello { version, schema: SCHEMA })).await?;
+        let welcome: Welcome = Answer::parse(&self.answer().await?)?;
+        if !neighbours(SCHEMA, welcome.schema) {
+            let older = if welcome.schema < SCHEMA { "socle-host" } else { "socle-gate" };
+            return Err(LinkError::Schema {
+                version: welcome.version,
+                theirs: welcome.schema,
+                older,
+            });
+        }
+        Ok(welcome)
+    }
+
+    async fn send(&mut self, call: &Call) -> Result<(), LinkError> {
+        let frame = call.encode();
+        timeout(PATIENCE, self.stream.write_all(&frame))
+            .await
+            .map_err(|_| LinkError::Silent)?
+            .map_err(LinkError::Write)
+    }
+
+    /// The next frame, soon.
+    async fn answer(&mut self) -> Result<Vec<u8>, LinkError> {
+        timeout(PATIENCE, self.frame()).await.map_err(|_| LinkError::Silent)?
+    }
+
+    /// The next frame, whenever it comes. May be dropped half-way: what came stays.
+    async fn frame(&mut self) -> Result<Vec<u8>, LinkError> {
+        loop {
+            if let Some(frame) = self.frames.next_frame()? {
+                return Ok(frame);
+            }
+            let read = self.stream.read(&mut self.buffer).await.map_err(LinkError::Read)?;
+            if read == 0 {
+                return Err(LinkError::HungUp);
+            }
+            self.frames.push(self.buffer.get(..read).unwrap_or_default());
+        }
+    }
+}

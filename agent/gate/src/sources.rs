@@ -1,0 +1,91 @@
+//! Every source of both halves and the link in one list: state, age, errors.
+
+use crate::link::Hardware;
+use crate::reader::{Failure, Report};
+use jiff::Timestamp;
+use socle_model::bmc::{Source, SourceState};
+use socle_model::documents::SourceLine;
+
+/// One source.
+#[derive(Debug, Clone)]
+pub(crate) struct Line {
+    /// Its name, state, age, errors.
+    pub(crate) source: Source,
+    /// Series left out of the last page.
+    pub(crate) dropped: usize,
+}
+
+impl Line {
+    /// Seconds since it last gave data.
+    pub(crate) fn age_s(&self, now: Timestamp) -> Option<f64> {
+        self.source.last_data.map(|at| now.duration_since(at).as_secs_f64().max(0.0))
+    }
+
+    /// As the status document shows it.
+    pub(crate) fn document(&self, now: Timestamp) -> SourceLine {
+        SourceLine {
+            name: self.source.name.clone(),
+            state: self.source.state,
+            age_s: self.age_s(now),
+            error: self.source.error.clone(),
+        }
+    }
+}
+
+/// All sources: the link and what lies behind it, then the kernel's.
+pub(crate) fn list(hardware: &Hardware, reports: &[Report], now: Timestamp) -> Vec<Line> {
+    let mut lines = vec![link(hardware, now)];
+    if let Some(snapshot) = &hardware.snapshot {
+        lines.extend(snapshot.sources.iter().map(|source| behind(hardware, source)));
+    }
+    lines.extend(
+        reports.iter().map(|report| Line { source: kernel(report), dropped: report.dropped }),
+    );
+    lines
+}
+
+fn link(hardware: &Hardware, now: Timestamp) -> Line {
+    let link = &hardware.link;
+    let source = Source {
+        name: "link".into(),
+        state: if link.up { SourceState::Ok } else { SourceState::Failing },
+        // A link that is up is as fresh as it can be, however seldom the root half has news.
+        last_data: if link.up { Some(now) } else { hardware.received.and(link.since) },
+        duration_s: None,
+        errors: link.errors,
+        error: match (&link.error, link.since) {
+            (Some(error), Some(since)) => Some(format!("{error}; since {since:.0}")),
+            (Some(error), None) => Some(error.clone()),
+            (None, _) if link.up => None,
+            (None, _) => Some("the root half has not answered yet".into()),
+        },
+    };
+    Line { source, dropped: 0 }
+}
+
+/// A source of the root half. While the link is down nothing it once said of itself holds.
+fn behind(hardware: &Hardware, source: &Source) -> Line {
+    let mut source = source.clone();
+    if !hardware.link.up && source.state != SourceState::Absent {
+        source.state = SourceState::Failing;
+        source.error = Some("the root half does not answer; see source link".into());
+    }
+    Line { source, dropped: 0 }
+}
+
+/// A kernel source.
+pub(crate) fn kernel(report: &Report) -> Source {
+    let (state, error) = match &report.failure {
+        None => (SourceState::Ok, None),
+        Some(Failure::Absent(why)) => (SourceState::Absent, Some(why.clone())),
+        Some(Failure::Failed(why)) => (SourceState::Failing, Some(why.clone())),
+    };
+    Source {
+        name: report.name.into(),
+        state,
+        last_data: report.last_data,
+        duration_s: Some(report.duration.as_secs_f64()),
+        errors: report.errors,
+        error,
+    }
+}

@@ -1,0 +1,183 @@
+//! Every task and thread of the network half, started here and nowhere else.
+//!
+//! ```text
+//! link    dials the root half      -> watch: last snapshot     -> verdict, page
+//!                                  -> mpsc: SEL records        -> verdict
+//! verdict judges                   -> watch: last verdict      -> page, /v1/
+//!                                  -> events                   -> /v1/events
+//! look    discovery every 30 s, a first reading
+//! accept  one per listener, one task per connection
+//! signals SIGTERM, SIGINT, SIGHUP; the watchdog
+//! read    a thread (pool.rs) that owns the kernel's sources
+//! ```
+
+use crate::app::{App, Reloaded};
+use crate::args::Args;
+use crate::config::{self, Config};
+use crate::http::{conn::Server, router};
+use crate::judge::Judge;
+use crate::link::{self, Hardware};
+use crate::pool::Pool;
+use crate::reader::Reader;
+use crate::scrape::{Limits, Scraper};
+use crate::verdict::{FactsDesk, Verdict};
+use crate::{kernel, listen, notify, verdict};
+use anyhow::Context as _;
+use sd_notify::NotifyState;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+/// How often devices that came or went are looked for.
+const LOOK: Duration = Duration::from_secs(30);
+
+/// What `--check` checks beyond the keys: that the sources take the settings.
+pub(crate) fn check(config: Config) -> anyhow::Result<()> {
+    kernel::settings(&config.metrics)?;
+    Ok(())
+}
+
+/// Serves until told to stop.
+pub(crate) fn run(args: Args) -> anyhow::Result<()> {
+    let (file, named) = args.config();
+    let config = config::load(&file, named)?;
+    check(config.clone())?;
+    let listeners = listen::take(&config.gate.listen)?;
+    // One thread, whatever the CPU count: the default would start one for each of 1,792 CPUs.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(1)
+        .build()
+        .context("starting the runtime")?;
+    runtime.block_on(serve(args, config, listeners))
+}
+
+async fn serve(args: Args, config: Config, listeners: listen::Listeners) -> anyhow::Result<()> {
+    let pool = Arc::new(Pool::default());
+    let (stop, stopped) = watch::channel(false);
+    let (hardware_in, hardware) = watch::channel(Hardware::default());
+    let (batches_in, batches) = mpsc::channel(16);
+    let (verdict_in, verdict) = watch::channel(Arc::new(Verdict::not_yet()));
+    let (read_once_in, read_once) = watch::channel(false);
+    let state = args.state();
+    let (judge, events) = Judge::open(&state);
+    let (news_in, news) = watch::channel(events.next().saturating_sub(1));
+    let events = Arc::new(Mutex::new(events));
+    let root = kernel::root(&args);
+    let scraper = scraper(&pool, &root, &config)?;
+    let app = Arc::new(App {
+        now: Mutex::new(Reloaded { scraper, interval_s: config.interval_s }),
+        hardware: hardware.clone(),
+        verdict,
+        events: events.clone(),
+        news,
+        read_once,
+        stop: stopped.clone(),
+        root: args.root(),
+        state: state.clone(),
+    });
+    let page = Server::new(router(app.clone()), stopped.clone());
+    let door = Server::new(router(app.clone()), stopped.clone());
+    for listener in listeners.pages {
+        let listener = tokio::net::TcpListener::from_std(listener).context("the page's socket")?;
+        tokio::spawn(page.clone().accept(listener));
+    }
+    for listener in listeners.doors {
+        let listener = tokio::net::UnixListener::from_std(listener).context("the door's socket")?;
+        tokio::spawn(door.clone().accept(listener));
+    }
+    tokio::spawn(link::run(args.link(), hardware_in, batches_in));
+    tokio::spawn(look(app.clone(), read_once_in));
+    let judging = verdict::Task {
+        judge,
+        app: app.clone(),
+        hardware,
+        batches,
+        verdict: verdict_in,
+        events,
+        news: news_in,
+        facts: FactsDesk::new(kernel::Facts::open(&root)),
+        pool: pool.clone(),
+        state,
+        stop: stopped,
+    };
+    let judging = tokio::spawn(judging.run());
+    notify::tell(&[NotifyState::Ready]);
+    tracing::info!("socle-gate {} serves", env!("CARGO_PKG_VERSION"));
+    signals(&args, &app, &pool, &root).await?;
+    notify::tell(&[NotifyState::Stopping]);
+    // Everybody who listens for it ends what is under way.
+    let _ = stop.send(true);
+    tokio::join!(page.drain(), door.drain());
+    if judging.await.is_err() {
+        tracing::error!("the last events may not have been saved");
+    }
+    Ok(())
+}
+
+fn scraper(pool: &Arc<Pool>, root: &kernel::Root, config: &Config) -> anyhow::Result<Arc<Scraper>> {
+    let sources = kernel::open(root, &config.metrics)?;
+    let limits = Limits {
+        deadline: Duration::from_secs_f64(config.metrics.deadline_s),
+        series_max: config.metrics.series_max,
+    };
+    Ok(Scraper::new(Arc::new(Reader::new(pool.clone(), sources)), limits))
+}
+
+/// Reads the sources once, then looks for new devices every 30 s; and reads when nobody scrapes, so
+/// that `socle status` knows how the sources fare.
+async fn look(app: Arc<App>, read_once: watch::Sender<bool>) {
+    loop {
+        let scraper = app.scraper();
+        if scraper.idle_for(LOOK) {
+            scraper.collect(None).await;
+        }
+        // Nobody listens any more when the process is ending.
+        let _ = read_once.send(true);
+        tokio::time::sleep(LOOK).await;
+        scraper.reader().discover();
+    }
+}
+
+/// Waits for the end; reads the configuration again when asked.
+async fn signals(
+    args: &Args,
+    app: &App,
+    pool: &Arc<Pool>,
+    root: &kernel::Root,
+) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
+    let mut hangup = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
+    let patience = notify::watchdog();
+    let mut watchdog = tokio::time::interval(patience.unwrap_or(Duration::from_secs(3600)));
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hangup.recv() => {
+                notify::reloading();
+                match reload(args, app, pool, root) {
+                    Ok(()) => tracing::info!("configuration read again"),
+                    Err(error) => {
+                        tracing::error!("the old configuration stays: {error:#}");
+                    }
+                }
+                notify::tell(&[NotifyState::Ready]);
+            }
+            _ = watchdog.tick() => if patience.is_some() {
+                notify::tell(&[NotifyState::Watchdog]);
+            }
+        }
+    }
+}
+
+/// Takes the new configuration, or leaves everything as it is.
+fn reload(args: &Args, app: &App, pool: &Arc<Pool>, root: &kernel::Root) -> anyhow::Result<()> {
+    let (file, named) = args.config();
+    let config = config::load(&file, named)?;
+    let scraper = scraper(pool, root, &config)?;
+    app.set(scraper, config.interval_s);
+    Ok(())
+}

@@ -1,0 +1,325 @@
+//! The verdict: once a second at most when something changed, and every five seconds anyway.
+
+use crate::app::App;
+use crate::events::{Events, Save};
+use crate::expose::{ipmi, own};
+use crate::http::conn::told;
+use crate::judge::{Judge, Seen};
+use crate::kernel::Facts;
+use crate::link::Hardware;
+use crate::pool::Pool;
+use crate::sources;
+use jiff::Timestamp;
+use socle_model::Status;
+use socle_model::bmc::{Degraded, SelRecord};
+use socle_model::documents::{SENSORS_SCHEMA, STATUS_SCHEMA, SensorsDocument, StatusDocument};
+use socle_model::facts::KernelFacts;
+use socle_model::metrics::Page;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+
+/// The shortest and the longest time between two verdicts.
+const PACE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
+/// How long the verdict waits for what the kernel tells; later it uses what it told last.
+const FACTS_PATIENCE: Duration = Duration::from_secs(1);
+/// How often the memory is written while it changes.
+const SAVE_PACE: Duration = Duration::from_secs(5);
+/// How long the last save may take when the process ends.
+const LAST_SAVE: Duration = Duration::from_secs(1);
+
+/// What was judged, and its share of the page.
+#[derive(Debug)]
+pub(crate) struct Verdict {
+    /// The status document; its `sources` are filled in when it is asked for.
+    pub(crate) status: StatusDocument,
+    /// The sensors document.
+    pub(crate) sensors: SensorsDocument,
+    /// `ipmi_*`.
+    pub(crate) ipmi_text: String,
+    /// The part of `socle_*` that only a verdict changes.
+    pub(crate) own_text: String,
+}
+
+impl Verdict {
+    /// Before anything was judged: unknown.
+    pub(crate) fn not_yet() -> Self {
+        Verdict {
+            status: StatusDocument {
+                schema: STATUS_SCHEMA.into(),
+                host: String::new(),
+                model: None,
+                at: Timestamp::now(),
+                status: Status::Unknown,
+                components: Vec::new(),
+                sources: Vec::new(),
+                degraded: Vec::new(),
+            },
+            sensors: SensorsDocument { schema: SENSORS_SCHEMA.into(), sensors: Vec::new() },
+            ipmi_text: String::new(),
+            own_text: String::new(),
+        }
+    }
+}
+
+/// The task that judges.
+pub(crate) struct Task {
+    /// Judges and remembers.
+    pub(crate) judge: Judge,
+    /// For the sources' state.
+    pub(crate) app: Arc<App>,
+    /// What came through the link.
+    pub(crate) hardware: watch::Receiver<Hardware>,
+    /// SEL records.
+    pub(crate) batches: mpsc::Receiver<Vec<SelRecord>>,
+    /// Where the verdict goes.
+    pub(crate) verdict: watch::Sender<Arc<Verdict>>,
+    /// Where the events go.
+    pub(crate) events: Arc<Mutex<Events>>,
+    /// The number of the last event.
+    pub(crate) news: watch::Sender<u64>,
+    /// What the kernel tells.
+    pub(crate) facts: FactsDesk,
+    /// Reading and writing threads.
+    pub(crate) pool: Arc<Pool>,
+    /// The state folder.
+    pub(crate) state: PathBuf,
+    /// The end.
+    pub(crate) stop: watch::Receiver<bool>,
+}
+
+impl Task {
+    /// Judges until the end, then saves.
+    pub(crate) async fn run(mut self) {
+        let mut saver = Saver::default();
+        let mut records = Vec::new();
+        loop {
+            let began = Instant::now();
+            self.facts.read(&self.pool).await;
+            self.judge(&mut records, &saver);
+            saver.step(&self);
+            if !self.wait(began, &mut records).await {
+                break;
+            }
+        }
+        saver.last(&self).await;
+    }
+
+    /// Waits until the next verdict is due; false at the end.
+    async fn wait(&mut self, began: Instant, records: &mut Vec<SelRecord>) -> bool {
+        let stop = told(&mut self.stop);
+        tokio::pin!(stop);
+        tokio::select! {
+            () = sleep_until(began + PACE.1) => {}
+            _ = self.hardware.changed() => {}
+            Some(batch) = self.batches.recv() => records.extend(batch),
+            () = &mut stop => return false,
+        }
+        tokio::select! {
+            () = sleep_until(began + PACE.0) => {}
+            () = &mut stop => return false,
+        }
+        while let Ok(batch) = self.batches.try_recv() {
+            records.extend(batch);
+        }
+        true
+    }
+
+    fn judge(&mut self, records: &mut Vec<SelRecord>, saver: &Saver) {
+        let now = Timestamp::now();
+        let hardware = self.hardware.borrow_and_update().clone();
+        let mut degraded: Vec<Degraded> =
+            hardware.snapshot.iter().flat_map(|snapshot| snapshot.degraded.clone()).collect();
+        degraded.extend(saver.trouble.iter().map(|why| Degraded {
+            feature: "state".into(),
+            why: format!("{why}; events and memory are kept in memory only until it works"),
+        }));
+        let reports = self.app.scraper().reader().reports();
+        let seen = Seen {
+            now,
+            facts: self.facts.last.as_ref(),
+            hardware: &hardware,
+            sources: reports.iter().map(sources::kernel).collect(),
+            records: std::mem::take(records),
+            interval_s: self.app.interval_s(),
+        };
+        let judged = self.judge.judge(&seen);
+        let facts = self.facts.last.as_ref();
+        let status = StatusDocument {
+            schema: STATUS_SCHEMA.into(),
+            host: facts.and_then(|facts| facts.host.clone()).unwrap_or_default(),
+            model: facts.and_then(|facts| facts.model.clone()),
+            at: now,
+            status: judged.status,
+            components: judged.components,
+            sources: Vec::new(),
+            degraded,
+        };
+        let sensors = SensorsDocument { schema: SENSORS_SCHEMA.into(), sensors: judged.sensors };
+        let mut page = Page::default();
+        let shown = ipmi::from_link(&mut page, &hardware, now);
+        let ipmi_text = page.as_str().to_owned();
+        page.clear();
+        own::verdict(&mut page, &status, &sensors.sensors, &shown);
+        let own_text = page.as_str().to_owned();
+        self.verdict.send_replace(Arc::new(Verdict { status, sensors, ipmi_text, own_text }));
+        if !judged.events.is_empty() {
+            let mut events = lock(&self.events);
+            for event in judged.events {
+                tracing::info!(component = %event.component, "event: {}", event.text);
+                events.push(event);
+            }
+            self.news.send_replace(events.next().saturating_sub(1));
+        }
+    }
+}
+
+fn lock(events: &Mutex<Events>) -> MutexGuard<'_, Events> {
+    events.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the kernel tells about the hardware, read on the reading thread.
+pub(crate) struct FactsDesk {
+    kit: Option<Facts>,
+    away: Option<oneshot::Receiver<(Facts, KernelFacts)>>,
+    last: Option<KernelFacts>,
+}
+
+impl FactsDesk {
+    /// Nothing read yet.
+    pub(crate) fn new(facts: Facts) -> Self {
+        FactsDesk { kit: Some(facts), away: None, last: None }
+    }
+
+    /// Reads, or gives what was read last when that takes too long.
+    async fn read(&mut self, pool: &Arc<Pool>) {
+        if let Some(mut facts) = self.kit.take() {
+            let (sender, away) = oneshot::channel();
+            pool.queue(move || {
+                let read = facts.read();
+                // Nobody waits any more when the process is ending.
+                let _ = sender.send((facts, read));
+            });
+            self.away = Some(away);
+        }
+        if let Some(away) = &mut self.away
+            && let Ok(Ok((facts, read))) = timeout(FACTS_PATIENCE, away).await
+        {
+            (self.kit, self.away, self.last) = (Some(facts), None, Some(read));
+        }
+    }
+}
+
+/// Writes events and memory on the reading threads, one save at a time.
+#[derive(Default)]
+struct Saver {
+    away: Option<oneshot::Receiver<Saved>>,
+    saved_at: Option<Instant>,
+    /// The memory as it was last written.
+    written: Vec<u8>,
+    /// Why the last save failed.
+    trouble: Option<String>,
+}
+
+struct Saved {
+    events: Option<Save>,
+    memory: Option<Vec<u8>>,
+    outcome: Result<(), String>,
+}
+
+impl Saver {
+    fn step(&mut self, task: &Task) {
+        if let Some(away) = &mut self.away {
+            match away.try_recv() {
+                Ok(saved) => self.take(task, saved),
+                Err(oneshot::error::TryRecvError::Empty) => return,
+                Err(oneshot::error::TryRecvError::Closed) => {}
+            }
+            self.away = None;
+        }
+        let memory_due = self.saved_at.is_none_or(|at| at.elapsed() >= SAVE_PACE);
+        self.start(task, memory_due);
+    }
+
+    fn take(&mut self, task: &Task, saved: Saved) {
+        let mut events = lock(&task.events);
+        match saved.outcome {
+            Ok(()) => {
+                if let Some(save) = &saved.events {
+                    events.saved(save);
+                }
+                if let Some(memory) = saved.memory {
+                    self.written = memory;
+                }
+                self.trouble = None;
+            }
+            Err(error) => {
+                if self.trouble.as_ref() != Some(&error) {
+                    tracing::warn!("saving state: {error}");
+                }
+                events.not_saved();
+                self.trouble = Some(error);
+            }
+        }
+    }
+
+    /// Starts a save of what changed.
+    fn start(&mut self, task: &Task, memory_due: bool) {
+        let (save, next) = {
+            let events = lock(&task.events);
+            (events.save(&task.state), events.next())
+        };
+        let memory = if memory_due || save.is_some() { task.judge.memory(next) } else { None };
+        let memory = memory.filter(|memory| *memory != self.written);
+        if save.is_none() && memory.is_none() {
+            return;
+        }
+        self.saved_at = Some(Instant::now());
+        let (sender, away) = oneshot::channel();
+        let state = task.state.clone();
+        task.pool.queue(move || {
+            let outcome = write(&state, save.as_ref(), memory.as_deref());
+            let outcome = outcome.map_err(|error| format!("{}: {error}", state.display()));
+            // Nobody waits any more when the process is ending.
+            let _ = sender.send(Saved { events: save, memory, outcome });
+        });
+        self.away = Some(away);
+    }
+
+    /// Saves what is left when the process ends, for a second at most.
+    async fn last(mut self, task: &Task) {
+        let end = Instant::now() + LAST_SAVE;
+        loop {
+            if let Some(away) = self.away.take() {
+                match tokio::time::timeout_at(end, away).await {
+                    Ok(Ok(saved)) => self.take(task, saved),
+                    _ => return,
+                }
+                if self.trouble.is_some() {
+                    return;
+                }
+            }
+            self.start(task, true);
+            if self.away.is_none() {
+                return;
+            }
+        }
+    }
+}
+
+fn write(
+    state: &std::path::Path,
+    events: Option<&Save>,
+    memory: Option<&[u8]>,
+) -> std::io::Result<()> {
+    std::fs::create_dir_all(state)?;
+    if let Some(events) = events {
+        events.run()?;
+    }
+    if let Some(memory) = memory {
+        crate::disk::replace(&state.join(crate::judge::FILE), memory)?;
+    }
+    Ok(())
+}

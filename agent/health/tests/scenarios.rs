@@ -1,0 +1,401 @@
+//! Whole stories: a fan that fails and returns, a supply that is pulled, an empty slot, a BMC and a root
+//! half that go away, a restart.
+
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
+
+use socle_health::{Judgement, Link, Memory, Observations, judge, place};
+use socle_model::bmc::{Bmc, BmcData, SelRecord, Sensor, Snapshot, Source, SourceState};
+use socle_model::documents::Component;
+use socle_model::event::{Kind, Severity};
+use socle_model::facts::{Clocksource, EdacCount, KernelFacts};
+use socle_model::{Absent, Quantity, Status, Thresholds, Timestamp};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_700_000_000 + second).unwrap()
+}
+
+fn sensor(name: &str, sensor_type: u8, entity: (u8, u8), event_type: u8) -> Sensor {
+    Sensor {
+        name: name.into(),
+        record_id: 1,
+        share: 0,
+        number: u8::try_from(name.bytes().map(u32::from).sum::<u32>() % 256).unwrap(),
+        lun: 0,
+        owner: 0x20,
+        entity_id: entity.0,
+        entity_instance: entity.1,
+        sensor_type,
+        type_name: "Fan".into(),
+        event_type,
+        exported: true,
+        quantity: Quantity::FanSpeed,
+        unit: "rpm".into(),
+        compound_unit: false,
+        value: None,
+        absent: Some(Absent::Discrete),
+        why: None,
+        step: None,
+        asserted: 0,
+        states: vec![],
+        status_disagrees: false,
+        thresholds: Thresholds::default(),
+        at: Some(at(0)),
+    }
+}
+
+fn fan(value: f64, asserted: u16) -> Sensor {
+    let thresholds = Thresholds {
+        lower_critical: Some(1125.0),
+        lower_noncritical: Some(1500.0),
+        ..Thresholds::default()
+    };
+    Sensor {
+        value: Some(value),
+        absent: None,
+        asserted,
+        thresholds,
+        ..sensor("M0_FAN3", 0x04, (29, 4), 0x01)
+    }
+}
+
+fn supply(asserted: u16, words: &[&str]) -> Sensor {
+    let states = words.iter().map(|&word| word.into()).collect();
+    Sensor { asserted, states, ..sensor("PSU1 Status", 0x08, (10, 1), 0x6F) }
+}
+
+fn snapshot(second: i64, sensors: Vec<Sensor>) -> Snapshot {
+    let data =
+        BmcData { sensors, swept_at: Some(at(second)), sweep_s: Some(1.0), ..BmcData::default() };
+    Snapshot {
+        generation: 1,
+        started: at(-100),
+        at: at(second),
+        bmc: Bmc::Present(Box::new(data)),
+        sources: vec![],
+        degraded: vec![],
+        checks: vec![],
+    }
+}
+
+fn look(second: i64, snapshot: Option<&Snapshot>, before: &Memory) -> Judgement {
+    judge(&observed(second, snapshot), before)
+}
+
+fn observed(second: i64, snapshot: Option<&Snapshot>) -> Observations<'_> {
+    Observations {
+        now: at(second),
+        snapshot,
+        link: Link::Connected,
+        kernel: None,
+        sources: &[],
+        new_sel: &[],
+        interval_s: 1.0,
+    }
+}
+
+fn component<'a>(judgement: &'a Judgement, path: &str) -> Option<&'a Component> {
+    judgement.components.iter().find(|component| component.path.as_str() == path)
+}
+
+#[test]
+fn a_fan_fails_and_returns() {
+    let ok = look(0, Some(&snapshot(0, vec![fan(9000.0, 0)])), &Memory::default());
+    assert_eq!((ok.status, ok.events.len()), (Status::Ok, 0));
+    let dead = look(1, Some(&snapshot(1, vec![fan(0.0, 0b11)])), &ok.memory);
+    let part = component(&dead, "module/0/fan/3").unwrap();
+    assert_eq!((part.status, part.kind.as_str()), (Status::Critical, "fan"));
+    assert_eq!(part.cause.as_deref(), Some("0 RPM, lower critical 1125 RPM"));
+    assert_eq!(component(&dead, "module/0").unwrap().cause.as_deref(), Some("see module/0/fan/3"));
+    assert_eq!((dead.status, part.since), (Status::Critical, Some(at(1))));
+    assert_eq!(dead.events.len(), 1);
+    assert_eq!(
+        (dead.events[0].severity, dead.events[0].component.as_str()),
+        (Severity::Critical, "module/0/fan/3")
+    );
+    let slow = look(2, Some(&snapshot(2, vec![fan(1300.0, 0b01)])), &dead.memory);
+    assert_eq!(slow.status, Status::Warning);
+    let back = look(3, Some(&snapshot(3, vec![fan(9000.0, 0)])), &slow.memory);
+    assert_eq!((back.status, back.events.len()), (Status::Ok, 1));
+    let still = look(4, Some(&snapshot(4, vec![fan(9000.0, 0)])), &back.memory);
+    assert_eq!(still.events.len(), 0);
+    assert_eq!(component(&still, "module/0/fan/3").unwrap().since, Some(at(3)));
+}
+
+#[test]
+fn a_status_byte_that_lies_is_not_believed() {
+    let judgement = look(0, Some(&snapshot(0, vec![fan(100.0, 0)])), &Memory::default());
+    let cause = component(&judgement, "module/0/fan/3").unwrap().cause.clone().unwrap();
+    assert_eq!(judgement.status, Status::Critical);
+    assert!(cause.contains("status byte does not say so"), "{cause}");
+}
+
+#[test]
+fn an_empty_slot_is_no_alarm_and_a_pulled_supply_is_one() {
+    let empty = Sensor {
+        asserted: 1,
+        states: vec!["device removed / device absent".into()],
+        ..sensor("HDD 4", 0x0D, (4, 4), 0x08)
+    };
+    let start = look(
+        0,
+        Some(&snapshot(0, vec![empty.clone(), supply(1, &["presence detected"])])),
+        &Memory::default(),
+    );
+    assert_eq!(start.status, Status::Ok, "{:?}", start.components);
+    let pulled = look(1, Some(&snapshot(1, vec![empty.clone(), supply(0, &[])])), &start.memory);
+    let part = component(&pulled, "psu/1").unwrap();
+    assert_eq!(
+        (pulled.status, part.cause.as_deref()),
+        (Status::Critical, Some("PSU1 Status: was here and is gone"))
+    );
+    assert!(part.remedy.is_some());
+    // The memory survives a restart as JSON.
+    let text = serde_json::to_string(&pulled.memory).unwrap();
+    let restarted: Memory = serde_json::from_str(&text).unwrap();
+    let after = look(2, Some(&snapshot(2, vec![empty, supply(0, &[])])), &restarted);
+    assert_eq!((after.status, after.events.len()), (Status::Critical, 0));
+    assert_eq!(component(&after, "psu/1").unwrap().since, Some(at(1)));
+}
+
+#[test]
+fn what_never_answered_is_no_alarm_and_what_once_did_is_unknown() {
+    let gone = Sensor { value: None, absent: Some(Absent::Unavailable), ..fan(0.0, 0) };
+    let never = look(0, Some(&snapshot(0, vec![gone.clone()])), &Memory::default());
+    assert_eq!(component(&never, "module/0/fan/3"), None);
+    assert_eq!(never.sensors[0].status, Status::Unknown);
+    let once = look(1, Some(&snapshot(1, vec![fan(9000.0, 0)])), &never.memory);
+    let lost = look(2, Some(&snapshot(2, vec![gone])), &once.memory);
+    assert_eq!(component(&lost, "module/0/fan/3").unwrap().status, Status::Unknown);
+    assert_eq!(lost.status, Status::Unknown);
+}
+
+#[test]
+fn a_bmc_that_goes_silent_is_unknown_with_its_remedy() {
+    let seen = snapshot(0, vec![fan(9000.0, 0)]);
+    let ok = look(0, Some(&seen), &Memory::default());
+    let silent = Snapshot {
+        bmc: Bmc::Unknown {
+            cause: "SMBIOS announces a BMC but /dev/ipmi0 is missing".into(),
+            remedy: "modprobe ipmi_devintf".into(),
+            last: seen.bmc.data().cloned().map(Box::new),
+        },
+        ..seen.clone()
+    };
+    let lost = look(1, Some(&silent), &ok.memory);
+    let bmc = component(&lost, "bmc").unwrap();
+    assert_eq!(
+        (lost.status, bmc.remedy.as_deref()),
+        (Status::Unknown, Some("modprobe ipmi_devintf"))
+    );
+    assert_eq!(component(&lost, "module/0/fan/3").unwrap().status, Status::Unknown);
+    let absent = look(2, Some(&Snapshot { bmc: Bmc::Absent, ..seen.clone() }), &lost.memory);
+    assert_eq!(component(&absent, "bmc").unwrap().status, Status::Unknown);
+    let never = look(0, Some(&Snapshot { bmc: Bmc::Absent, ..seen }), &Memory::default());
+    assert_eq!(component(&never, "bmc"), None);
+}
+
+#[test]
+fn a_root_half_that_dies_is_given_ten_seconds() {
+    let seen = snapshot(0, vec![fan(9000.0, 0)]);
+    let ok = look(0, Some(&seen), &Memory::default());
+    let link = Link::Lost { since: at(0), error: "connection refused" };
+    let soon = judge(&Observations { link, ..observed(9, Some(&seen)) }, &ok.memory);
+    assert_eq!(soon.status, Status::Ok);
+    let late = judge(&Observations { link, ..observed(11, Some(&seen)) }, &soon.memory);
+    assert_eq!(late.status, Status::Unknown);
+    assert!(component(&late, "bmc").unwrap().cause.as_ref().unwrap().contains("root half"));
+    let back = look(12, Some(&snapshot(12, vec![fan(9000.0, 0)])), &late.memory);
+    assert_eq!(back.status, Status::Ok);
+}
+
+#[test]
+fn nothing_heard_yet_is_not_ok_and_no_event() {
+    let start = look(0, None, &Memory::default());
+    assert_eq!((start.status, start.events.len()), (Status::Unknown, 0));
+    let ok = look(1, Some(&snapshot(1, vec![fan(9000.0, 0)])), &start.memory);
+    assert_eq!((ok.status, ok.events.len()), (Status::Ok, 0));
+}
+
+fn record(id: u16, raw: &str) -> SelRecord {
+    SelRecord {
+        head: id.into(),
+        record_id: id,
+        at: Some(at(5)),
+        record_type: 2,
+        sensor: Some("M0_FAN3".into()),
+        entity_id: 29,
+        entity_instance: 4,
+        sensor_type: 4,
+        event_type: 1,
+        offset: 2,
+        asserted: true,
+        text: "M0_FAN3: lower critical going low asserted".into(),
+        raw: raw.into(),
+    }
+}
+
+#[test]
+fn log_records_are_told_once_across_restarts() {
+    let seen = snapshot(0, vec![]);
+    let news = [record(1, "aa"), record(2, "bb")];
+    let first =
+        judge(&Observations { new_sel: &news, ..observed(0, Some(&seen)) }, &Memory::default());
+    assert_eq!(first.events.len(), 2);
+    assert_eq!((first.events[0].kind, first.events[0].severity), (Kind::Sel, Severity::Critical));
+    assert_eq!(first.events[0].component.as_str(), "module/0/fan/3");
+    let again = [record(1, "aa"), record(2, "bb"), record(3, "cc")];
+    let second =
+        judge(&Observations { new_sel: &again, ..observed(1, Some(&seen)) }, &first.memory);
+    assert_eq!(second.events.len(), 1);
+}
+
+fn dimm(corrected: u64, uncorrected: u64) -> KernelFacts {
+    let count = EdacCount {
+        controller: "0".into(),
+        dimm: Some("dimm3".into()),
+        label: Some("CPU1_B4".into()),
+        location: None,
+        corrected,
+        uncorrected,
+        file: "mc0/dimm3".into(),
+    };
+    KernelFacts { edac: vec![count], ..KernelFacts::default() }
+}
+
+#[test]
+fn memory_errors_by_rate_and_weight() {
+    let see = |second, facts: &KernelFacts, before: &Memory| {
+        let seen = snapshot(second, vec![]);
+        judge(&Observations { kernel: Some(facts), ..observed(second, Some(&seen)) }, before)
+    };
+    let old = see(0, &dimm(3, 0), &Memory::default());
+    assert_eq!((old.status, old.events.len()), (Status::Ok, 0));
+    let some = see(1, &dimm(5, 0), &old.memory);
+    assert_eq!((some.status, some.events.len()), (Status::Ok, 1));
+    assert_eq!(some.events[0].severity, Severity::Info);
+    let many = see(2, &dimm(30, 0), &some.memory);
+    assert_eq!(component(&many, "memory/mc0/dimm3").unwrap().status, Status::Warning);
+    let day_later = see(90_000, &dimm(30, 0), &many.memory);
+    assert_eq!(day_later.status, Status::Ok);
+    let dead = see(90_001, &dimm(30, 1), &day_later.memory);
+    assert_eq!(dead.status, Status::Critical);
+    // One error with two origins: the SEL's record and the kernel's count.
+    let mut ecc = record(9, "ecc");
+    (ecc.sensor_type, ecc.event_type, ecc.offset, ecc.at) = (0x0C, 0x6F, 1, Some(at(90_002)));
+    let facts = dimm(30, 2);
+    let seen = snapshot(90_002, vec![]);
+    let news = [ecc];
+    let observations =
+        Observations { kernel: Some(&facts), new_sel: &news, ..observed(90_002, Some(&seen)) };
+    let joined = judge(&observations, &dead.memory);
+    assert_eq!(joined.events.len(), 1);
+    assert_eq!(joined.events[0].origins.len(), 2);
+}
+
+#[test]
+fn a_lost_tsc_is_critical_and_a_hypervisors_clock_is_not() {
+    for (current, tsc_expected, status) in [
+        ("tsc", true, Status::Ok),
+        ("hpet", true, Status::Critical),
+        ("acpi_pm", true, Status::Critical),
+        ("kvm-clock", true, Status::Ok),
+        ("hpet", false, Status::Ok),
+    ] {
+        let clocksource = Clocksource { current: current.into(), available: vec![], tsc_expected };
+        let facts = KernelFacts { clocksource: Some(clocksource), ..KernelFacts::default() };
+        let seen = snapshot(0, vec![]);
+        let judgement = judge(
+            &Observations { kernel: Some(&facts), ..observed(0, Some(&seen)) },
+            &Memory::default(),
+        );
+        assert_eq!(component(&judgement, "clocksource").unwrap().status, status, "{current}");
+    }
+}
+
+#[test]
+fn a_failing_source_is_seen() {
+    let source = Source {
+        name: "hwmon".into(),
+        state: SourceState::Failing,
+        last_data: None,
+        duration_s: None,
+        errors: 1,
+        error: Some("/sys/class/hwmon: permission denied".into()),
+    };
+    let seen = snapshot(0, vec![]);
+    let sources = [source];
+    let judgement =
+        judge(&Observations { sources: &sources, ..observed(0, Some(&seen)) }, &Memory::default());
+    assert_eq!(component(&judgement, "agent/hwmon").unwrap().status, Status::Unknown);
+}
+
+#[test]
+fn places() {
+    for (name, sensor_type, entity, share, path) in [
+        ("M0_FAN3", 0x04, (29, 4), 0, "module/0/fan/3"),
+        ("M12 PSU1 Temp", 0x01, (10, 2), 0, "module/12/psu/1"),
+        ("Fan1A", 0x04, (29, 1), 0, "fan/1A"),
+        ("Temp", 0x01, (3, 2), 0, "cpu/2"),
+        ("P1 Therm Margin", 0x01, (3, 1), 0, "cpu/1"),
+        ("HDD 2", 0x0D, (26, 1), 2, "drive/2"),
+        ("System 3.3V", 0x02, (7, 1), 0, "voltage/System_3.3V"),
+        ("Inlet\nTemp\"", 0x01, (55, 1), 0, "temperature/Inlet_Temp_"),
+        ("Presence", 0x25, (29, 3), 0, "fan/3"),
+        ("", 0x01, (7, 1), 0, "temperature/_"),
+    ] {
+        let sensor = Sensor { share, ..sensor(name, sensor_type, entity, 1) };
+        assert_eq!(place(&sensor).as_str(), path, "{name}");
+    }
+}
+
+#[test]
+fn whatever_comes_the_tree_is_sound() {
+    let mut state = 42u64;
+    let mut random = move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    };
+    let names =
+        ["M0_FAN3", "PSU", "é\"\n", "", "CPU0 Temp", "DIMM A1", "M9_", "HDD 99999999999999999999"];
+    let absents = [None, Some(Absent::Unavailable), Some(Absent::Discrete), Some(Absent::Refused)];
+    let mut memory = Memory::default();
+    for round in 0..300 {
+        let sensors: Vec<_> = (0..random() % 40)
+            .map(|_| {
+                let pick = random();
+                let byte = |n: u32| u8::try_from(pick >> (8 * n) & 0xFF).unwrap();
+                let absent = absents[usize::from(byte(0)) % absents.len()];
+                Sensor {
+                    value: absent.is_none().then(|| f64::from(byte(1))),
+                    absent,
+                    asserted: u16::try_from(random() & 0xFFFF).unwrap(),
+                    thresholds: Thresholds {
+                        upper_critical: Some(f64::from(byte(2))),
+                        ..Thresholds::default()
+                    },
+                    ..sensor(
+                        names[usize::from(byte(3)) % names.len()],
+                        byte(4),
+                        (byte(5), byte(6)),
+                        byte(7),
+                    )
+                }
+            })
+            .collect();
+        let judgement = look(round, Some(&snapshot(round, sensors)), &memory);
+        let worst = judgement.components.iter().map(|component| component.status).max().unwrap();
+        assert_eq!(judgement.status, worst);
+        for component in &judgement.components {
+            assert_eq!(component.cause.is_none(), component.status == Status::Ok, "{component:?}");
+            assert!(!component.sources.is_empty());
+            if let Some(parent) = component.path.parent().filter(|path| !path.as_str().is_empty()) {
+                let parent =
+                    judgement.components.iter().find(|other| other.path == parent).unwrap();
+                assert!(parent.status >= component.status);
+            }
+        }
+        memory = judgement.memory;
+    }
+}

@@ -1,0 +1,55 @@
+//! Where /proc, /sys, the mounts and udev's data are: the host's, or those of a tree made for a test.
+
+use std::path::{Path, PathBuf};
+
+/// The directories that every source reads under.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Root {
+    pub(crate) procfs: PathBuf,
+    pub(crate) sysfs: PathBuf,
+    rootfs: PathBuf,
+    udev: PathBuf,
+}
+
+impl Root {
+    /// This host's: `/proc`, `/sys`, `/` and `/run/udev/data`.
+    #[must_use]
+    pub fn host() -> Self {
+        Self::at("/")
+    }
+
+    /// The same directories under `dir`.
+    #[must_use]
+    pub fn at(dir: impl AsRef<Path>) -> Self {
+        let dir = dir.as_ref();
+        Self::with(dir.join("proc"), dir.join("sys"), dir, dir.join("run/udev/data"))
+    }
+
+    /// Each directory named.
+    #[must_use]
+    pub fn with(
+        procfs: impl Into<PathBuf>,
+        sysfs: impl Into<PathBuf>,
+        rootfs: impl Into<PathBuf>,
+        udev: impl Into<PathBuf>,
+    ) -> Self {
+        Root {
+            procfs: procfs.into(),
+            sysfs: sysfs.into(),
+            rootfs: rootfs.into(),
+            udev: udev.into(),
+        }
+    }
+
+    /// Where the host's `/` is mounted: the prefix of every mount point.
+    #[must_use]
+    pub fn rootfs(&self) -> &Path {
+        &self.rootfs
+    }
+
+    /// udev's data base.
+    #[must_use]
+    pub fn udev(&self) -> &Path {
+        &self.udev
+    }
+}

@@ -1,0 +1,81 @@
+//! The sources over trees made here: what they print, and what they refuse.
+#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+
+use socle_kernel::{ReadError, Root, SOURCES, Settings, facts::Facts};
+use socle_model::metrics::Page;
+use std::fs;
+
+fn read(name: &str, file: &str, content: Option<&[u8]>) -> Result<String, ReadError> {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("proc")).unwrap();
+    if let Some(content) = content {
+        fs::write(dir.path().join("proc").join(file), content).unwrap();
+    }
+    let entry = SOURCES.iter().find(|e| e.name == name).unwrap();
+    let mut source = (entry.open)(&Root::at(dir.path()), &Settings::default())?;
+    let mut page = Page::default();
+    source.read(&mut page)?;
+    let samples = page.as_str().lines().filter(|l| !l.starts_with('#'));
+    Ok(samples.map(|l| format!("{l}\n")).collect())
+}
+
+#[test]
+fn values_and_names() {
+    let load = read("loadavg", "loadavg", Some(b"0.21 0.37 2 1/719 19737\n")).unwrap();
+    assert_eq!(load, "node_load1 0.21\nnode_load5 0.37\nnode_load15 2\n");
+    let memory = b"Active(anon):  2 kB\nHugePages_Total:  3\nDirectMap2M: 4 kB\n";
+    assert_eq!(
+        read("meminfo", "meminfo", Some(memory)).unwrap(),
+        "node_memory_Active_anon_bytes 2048\nnode_memory_HugePages_Total 3\n\
+         node_memory_DirectMap2M_bytes 4096\n"
+    );
+    let stat = b"cpu  1 2\nintr 8885917 17 0\nctxt 38014093\nbtime 1418183276\nprocs_blocked 1\n";
+    assert_eq!(
+        read("stat", "stat", Some(stat)).unwrap(),
+        "node_intr_total 8885917\nnode_context_switches_total 38014093\n\
+         node_boot_time_seconds 1418183276\nnode_procs_blocked 1\n"
+    );
+}
+
+#[test]
+fn hostile_text_is_refused_by_file_line_and_item() {
+    for (name, file, content, words) in [
+        ("loadavg", "loadavg", &b"0.1 x"[..], ["loadavg", "line 1", "node_load5"]),
+        ("loadavg", "loadavg", b"", ["loadavg", "line 1", "node_load1"]),
+        ("stat", "stat", b"cpu 1\nctxt\n", ["stat", "line 2", "node_context_switches_total"]),
+        (
+            "meminfo",
+            "meminfo",
+            b"A: 1 kB\nB: 18446744073709551615 kB\n",
+            ["meminfo", "line 2", "B:"],
+        ),
+        ("meminfo", "meminfo", b"A: \xff\n", ["meminfo", "line 1", "A:"]),
+    ] {
+        let error = read(name, file, Some(content)).unwrap_err();
+        assert!(matches!(error, ReadError::Parse { .. }), "{error}");
+        let error = error.to_string();
+        assert!(words.iter().all(|word| error.contains(word)), "{error}");
+    }
+}
+
+#[test]
+fn a_missing_file_is_no_data_and_a_huge_one_is_refused() {
+    assert!(matches!(read("stat", "stat", None), Err(ReadError::NoData(_))));
+    let huge = vec![b'\n'; (8 << 20) + 1];
+    assert!(matches!(read("stat", "stat", Some(&huge)), Err(ReadError::Failed { .. })));
+}
+
+#[test]
+fn the_clock_source_in_use_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = dir.path().join("sys/devices/system/clocksource/clocksource0");
+    fs::create_dir_all(&clock).unwrap();
+    fs::create_dir(dir.path().join("proc")).unwrap();
+    fs::write(clock.join("current_clocksource"), "hpet\n").unwrap();
+    fs::write(clock.join("available_clocksource"), "hpet acpi_pm \n").unwrap();
+    fs::write(dir.path().join("proc/cpuinfo"), "flags\t: fpu constant_tsc\n").unwrap();
+    let clock = Facts::open(&Root::at(dir.path())).read().clocksource.unwrap();
+    assert_eq!(clock.current, "hpet");
+    assert_eq!(clock.available, ["hpet", "acpi_pm"]);
+    assert!(clock.tsc_expected);
+}
