@@ -2,7 +2,7 @@
 //! with the reason when it cannot be had, and the lock that keeps two agents apart.
 
 use crate::serial::Serial;
-use socle_ipmi::{CompletionCode, Request, Response, Transport, TransportError};
+use socle_ipmi::{Completion, Request, Response, Transport, TransportError};
 use socle_sys::Errno;
 use socle_sys::ipmi::{MESSAGE_MAX, RECEIVED_RESPONSE, Received, Target, receive, send, wait};
 use std::fs::{self, File, TryLockError};
@@ -93,14 +93,18 @@ struct Driver {
 }
 
 impl Transport for Driver {
-    fn exchange(&mut self, request: &Request, timeout: Duration) -> Result<Response, TransportError> {
+    fn exchange(
+        &mut self,
+        request: &Request,
+        timeout: Duration,
+    ) -> Result<Response, TransportError> {
         let deadline = Instant::now() + timeout;
         self.last_id += 1;
         self.send(request, deadline)?;
         loop {
             if !self.wait(remaining(deadline))? {
                 if remaining(deadline).is_zero() {
-                    return Err(TransportError::TimedOut);
+                    return Err(TransportError::TimedOut(timeout));
                 }
                 continue;
             }
@@ -158,7 +162,7 @@ impl Driver {
             && taken.cmd == request.cmd;
         let (&completion, data) = buffer.get(..taken.len)?.split_first()?;
         (ours && !taken.truncated)
-            .then(|| Response { completion: CompletionCode(completion), data: data.to_vec() })
+            .then(|| Response { completion: Completion(completion), data: data.to_vec() })
     }
 }
 

@@ -3,9 +3,13 @@
 
 pub mod bus;
 pub mod device;
+mod manufacturer;
 pub mod presence;
+mod reading;
 pub mod sel_ring;
+mod sensors;
 pub mod serial;
+mod session;
 pub mod settings;
 pub mod smbios;
 pub mod vm;

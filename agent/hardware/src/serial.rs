@@ -2,7 +2,7 @@
 
 use crate::device::remaining;
 use crate::vm::{Decoder, Message, encode, greeting};
-use socle_ipmi::{CompletionCode, Request, Response, Transport, TransportError};
+use socle_ipmi::{Completion, Request, Response, Transport, TransportError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
@@ -47,12 +47,16 @@ impl<S: Stream> Serial<S> {
             && message.netfn == request.netfn | 1
             && message.command == request.cmd;
         let (&completion, data) = message.data.split_first()?;
-        ours.then(|| Response { completion: CompletionCode(completion), data: data.to_vec() })
+        ours.then(|| Response { completion: Completion(completion), data: data.to_vec() })
     }
 }
 
 impl<S: Stream> Transport for Serial<S> {
-    fn exchange(&mut self, request: &Request, timeout: Duration) -> Result<Response, TransportError> {
+    fn exchange(
+        &mut self,
+        request: &Request,
+        timeout: Duration,
+    ) -> Result<Response, TransportError> {
         let deadline = Instant::now() + timeout;
         self.last_id = self.last_id.wrapping_add(1);
         let bytes = encode(self.last_id, request.netfn, request.lun, request.cmd, &request.data);
@@ -62,7 +66,7 @@ impl<S: Stream> Transport for Serial<S> {
         loop {
             let left = remaining(deadline);
             if left.is_zero() {
-                return Err(TransportError::TimedOut);
+                return Err(TransportError::TimedOut(timeout));
             }
             self.stream.limit(left.max(Duration::from_millis(1))).map_err(gone)?;
             let taken = match self.stream.read(&mut chunk) {

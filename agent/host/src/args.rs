@@ -94,9 +94,13 @@ mod tests {
 
     #[test]
     fn mistakes_are_named() {
-        for wrong in
-            [&["--config"][..], &["--root", "a", "--root", "b"], &["x"], &["--check=x"], &["--nope"]]
-        {
+        for wrong in [
+            &["--config"][..],
+            &["--root", "a", "--root", "b"],
+            &["x"],
+            &["--check=x"],
+            &["--nope"],
+        ] {
             assert!(read(wrong).is_err(), "{wrong:?}");
         }
     }

@@ -87,7 +87,8 @@ pub(crate) fn read(files: &[PathBuf]) -> Result<Settings, Vec<Fault>> {
 
 fn text(file: &Path) -> Result<String, Fault> {
     let cannot = |what: String| fault(file.display().to_string(), what);
-    let opened = fs::File::open(file).map_err(|error| cannot(format!("cannot be read: {error}")))?;
+    let opened =
+        fs::File::open(file).map_err(|error| cannot(format!("cannot be read: {error}")))?;
     let mut bytes = Vec::new();
     let read = opened.take(FILE_MAX + 1).read_to_end(&mut bytes);
     read.map_err(|error| cannot(format!("cannot be read: {error}")))?;
@@ -114,7 +115,9 @@ mod tests {
     fn the_printed_defaults_are_the_defaults() {
         let live: String = sample()
             .lines()
-            .map(|line| line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line))
+            .map(|line| {
+                line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line)
+            })
             .fold(String::new(), |text, line| text + line + "\n");
         let fragments = [Fragment { path: "sample", text: &live }];
         let mut table = merge(Half::Host, KEYS, &fragments).unwrap();

@@ -37,7 +37,9 @@ impl Process {
             uid: effective(),
             cap_eff: mask("CapEff"),
             cap_bnd: mask("CapBnd"),
-            no_new_privs: field("NoNewPrivs").and_then(|word| word.parse::<u8>().ok()).map(|n| n == 1),
+            no_new_privs: field("NoNewPrivs")
+                .and_then(|word| word.parse::<u8>().ok())
+                .map(|n| n == 1),
             seccomp: field("Seccomp").and_then(|word| word.parse().ok()),
         }
     }
@@ -150,7 +152,6 @@ impl ConfigState {
 fn check(name: &str, result: CheckResult, text: String, remedy: Option<String>) -> Check {
     Check { name: name.into(), result, text, remedy }
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -112,7 +112,9 @@ fn answer(envelope: &Envelope, hall: &Hall) -> Next {
         Call::Watch | Call::GetInfo => answer_frame(&info(), false),
         Call::GetInterfaceDescription(which) => match which.interface.as_str() {
             INTERFACE => answer_frame(&Described { description: DESCRIPTION.into() }, false),
-            "org.varlink.service" => answer_frame(&Described { description: SERVICE.into() }, false),
+            "org.varlink.service" => {
+                answer_frame(&Described { description: SERVICE.into() }, false)
+            }
             _ => Ok(error_frame(&CallError::InterfaceNotFound(which.interface))),
         },
         Call::Hello(hello) => greet(&hello),

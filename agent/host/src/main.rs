@@ -52,7 +52,8 @@ fn serve(args: Args) -> Result<()> {
     // While there is one thread only: the sockets come through the environment.
     let sockets = sockets::take()?;
     let source = Source::new(args.config, &root);
-    let settings = source.load().map_err(|faults| anyhow::anyhow!(lines(&faults).trim().to_owned()))?;
+    let settings =
+        source.load().map_err(|faults| anyhow::anyhow!(lines(&faults).trim().to_owned()))?;
     let state = state::take(args.state, &root)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("the runtime")?;

@@ -113,8 +113,13 @@ fn reload(source: &Source, bus: &Bus, composer: &mut Composer) {
         Err(faults) => {
             let lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
             let text = lines.join("; ");
-            tracing::error!(faults = text, "the configuration is refused, the old one stays in force");
-            notify::status("serving; the configuration on disk was refused, the old one is in force");
+            tracing::error!(
+                faults = text,
+                "the configuration is refused, the old one stays in force"
+            );
+            notify::status(
+                "serving; the configuration on disk was refused, the old one is in force",
+            );
             composer.config.refused = Some(text);
         }
     }
