@@ -31,11 +31,11 @@ class Box:
     def __enter__(self):
         base = subprocess.run([LIB / "debian_image", "root"], check=True, stdout=subprocess.PIPE, text=True)
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="socle-box-"))
-        root = self.folder / "root"
-        subprocess.run(["cp", "-a", "--reflink=auto", base.stdout.strip(), root], check=True)
-        shutil.copy(self.package, root / "root/socle.deb")
+        self.root = self.folder / "root"
+        subprocess.run(["cp", "-a", "--reflink=auto", base.stdout.strip(), self.root], check=True)
+        shutil.copy(self.package, self.root / "root/socle.deb")
         try:
-            self.script("start", root, self.name)
+            self.script("start", self.root, self.name)
             self.pid = int(self.script("pid", self.name))
             self.run("dpkg", "-i", "/root/socle.deb")
         except BaseException:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 PORT = 10911
@@ -70,25 +71,31 @@ class Scrapers:
 
     def __init__(self, pid, count):
         self.command = ["nsenter", "-t", str(pid), "-n", sys.executable, __file__, str(count)]
-        self.seen = []
+        self.lines = []
 
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, start_new_session=True)
+        # Read all the time: scrapers that wait for a full pipe would not scrape.
+        self.reader = threading.Thread(target=lambda: self.lines.extend(self.process.stdout))
+        self.reader.start()
         return self
 
-    def wait_for(self, scrapes):
-        """Returns after that many further scrapes."""
-        for _ in range(scrapes):
-            self.seen.append(self.process.stdout.readline())
+    def wait_for(self, scrapes, deadline_s=30):
+        """Returns after that many further scrapes; an error when they do not come."""
+        wanted, end = len(self.lines) + scrapes, time.monotonic() + deadline_s
+        while len(self.lines) < wanted:
+            if time.monotonic() > end:
+                raise RuntimeError(f"{wanted - len(self.lines)} scrapes did not end within {deadline_s} s")
+            time.sleep(0.005)
 
     def __exit__(self, *_):
         os.killpg(self.process.pid, signal.SIGTERM)
-        self.seen += self.process.stdout.readlines()
+        self.reader.join()
         self.process.wait()
 
     def results(self):
         """All scrapes; the last line may have been cut by the end of the scrapers."""
-        return [Scrape(*json.loads(line)) for line in self.seen if line.endswith(b"\n")]
+        return [Scrape(*json.loads(line)) for line in self.lines if line.endswith(b"\n")]
 
 
 if __name__ == "__main__":
