@@ -258,3 +258,61 @@ fn spell(seconds: i64) -> String {
         format!("{} d", seconds / 86_400)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Paint = Paint { colour: false, unicode: true, width: None };
+
+    fn document() -> StatusDocument {
+        let part = |path: &str, kind: &str, name: &str, status: &str| {
+            format!(
+                r#"{{"path":"{path}","kind":"{kind}","name":"{name}","status":"{status}","cause":null,
+                "remedy":null,"since":null,"sources":["ipmi"]}}"#
+            )
+        };
+        let mut parts = vec![
+            part("", "host", "q01", "critical"),
+            part("module/0", "module", "module 0", "critical"),
+        ];
+        parts.push(
+            r#"{"path":"module/0/fan/3","kind":"fan","name":"M0_FAN3\u001b[2J","status":"critical",
+            "cause":"0 RPM, lower critical 1125 RPM","remedy":"replace the fan module",
+            "since":"2026-11-24T14:48:00Z","sources":["ipmi"]}"#
+                .into(),
+        );
+        for n in 0..3 {
+            parts.push(part(&format!("module/0/fan/{n}"), "fan", &format!("F{n}"), "ok"));
+        }
+        parts.push(part("psu/0", "psu", "PSU0", "ok"));
+        let text = format!(
+            r#"{{"schema":"socle.status/1","host":"q01","model":"BullSequana S200",
+            "at":"2026-11-24T15:00:00Z","status":"critical","components":[{}],
+            "sources":[{{"name":"ipmi","state":"ok","age_s":3.1,"error":null}},
+            {{"name":"edac","state":"absent","age_s":null,"error":null}}],"degraded":[]}}"#,
+            parts.join(",")
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn what_is_wrong_is_spelled_out_and_the_rest_counted() {
+        let expected = "\
+q01  BullSequana S200  ✖ critical  2026-11-24 15:00:00Z
+
+✖ module/0  module 0  critical
+└─ ✖ fan  critical
+   ├─ ✖ 3  M0_FAN3\\u{1b}[2J  critical
+   │     0 RPM, lower critical 1125 RPM · says ipmi · for 12 min
+   │     → replace the fan module
+   └─ ✔ 3 ok: 3 fan
+✔ 1 ok: 1 psu
+
+sources  ipmi 3 s
+absent   edac
+";
+        let text = render(&document(), false, PLAIN);
+        assert!(text == expected, "{text}");
+    }
+}
