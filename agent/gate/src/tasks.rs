@@ -34,7 +34,7 @@ const LOOK: Duration = Duration::from_secs(30);
 
 /// What `--check` checks beyond the keys: that the sources take the settings.
 pub(crate) fn check(config: Config) -> anyhow::Result<()> {
-    kernel::settings(&config.metrics)?;
+    config.metrics.settings()?;
     Ok(())
 }
 
