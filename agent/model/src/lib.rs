@@ -9,6 +9,7 @@ pub mod facts;
 pub mod fault;
 pub mod link;
 pub mod metrics;
+pub mod ratelimit;
 pub mod reading;
 pub mod settings;
 pub mod status;
