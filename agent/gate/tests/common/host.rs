@@ -4,7 +4,8 @@ use socle_model::bmc::{
     Bmc, BmcData, BmcInfo, Chassis, SelInfo, SelRecord, Sensor, Snapshot, Source, SourceState, Up,
 };
 use socle_model::link::{
-    Call, Envelope, Frames, REQUEST_LIMIT, Records, SCHEMA, Welcome, answer_frame, error_frame,
+    Call, CallError, Envelope, Frames, REQUEST_LIMIT, Records, SCHEMA, Welcome, answer_frame,
+    error_frame,
 };
 use socle_model::{Absent, Quantity, Thresholds, Timestamp};
 use std::io::{Read as _, Write as _};
@@ -34,6 +35,8 @@ pub(crate) struct Host {
 pub(crate) struct Said {
     pub(crate) manner: Manner,
     pub(crate) schema: u32,
+    /// Refuses every gate as no neighbour of this schema.
+    pub(crate) refuses: Option<u32>,
     /// Added to each snapshot: what a newer host may say.
     pub(crate) extra: Option<(&'static str, serde_json::Value)>,
     pub(crate) snapshot: Snapshot,
@@ -48,6 +51,7 @@ impl Host {
         let said = Said {
             manner: Manner::Good,
             schema: SCHEMA,
+            refuses: None,
             extra: None,
             snapshot: snapshot(Vec::new()),
             records: Vec::new(),
@@ -79,6 +83,15 @@ impl Host {
         said.snapshot.at = Timestamp::now();
         let frame = seen(&said);
         said.streams.retain_mut(|stream| stream.write_all(&frame).is_ok());
+    }
+
+    /// Starts to say it, and stops in the middle.
+    pub(crate) fn falter(&self) {
+        let mut said = self.said.lock().unwrap();
+        let frame = seen(&said);
+        for stream in &mut said.streams {
+            let _ = stream.write_all(&frame[..frame.len() / 2]);
+        }
     }
 
     /// Hangs up on everybody and lets nobody in any more.
@@ -115,16 +128,15 @@ fn serve(mut stream: UnixStream, said: &Mutex<Said>) {
     }
 }
 
-fn answer(
-    stream: &mut UnixStream,
-    call: Result<Call, socle_model::link::CallError>,
-    said: &mut Said,
-) -> bool {
+fn answer(stream: &mut UnixStream, call: Result<Call, CallError>, said: &mut Said) -> bool {
     let frame = match call {
-        Ok(Call::Hello(_)) => {
-            let version = "9.9.9".to_owned();
-            answer_frame(&Welcome { version, schema: said.schema }, false).unwrap()
-        }
+        Ok(Call::Hello(hello)) => match said.refuses {
+            Some(ours) => error_frame(&CallError::SchemaMismatch { theirs: hello.schema, ours }),
+            None => {
+                let version = "9.9.9".to_owned();
+                answer_frame(&Welcome { version, schema: said.schema }, false).unwrap()
+            }
+        },
         Ok(Call::Events(after)) => {
             said.asked.push(after.after);
             let later = said.records.iter().filter(|record| record.head > after.after);
