@@ -149,8 +149,8 @@ impl Event {
             || format!("event type {:02X}h offset {}", self.event_type, self.offset()),
             str::to_owned,
         );
-        let direction = if self.deasserted { "deasserted" } else { "asserted" };
-        format!("{name}: {what} {direction}{}", self.trigger(sensor))
+        let direction = if self.deasserted { " (deasserted)" } else { "" };
+        format!("{name}: {what}{direction}{}", self.trigger(sensor))
     }
 
     /// Trigger reading and threshold of a threshold event (table 29-6).
