@@ -2,6 +2,7 @@
 
 pub mod discrete;
 pub mod formula;
+mod types;
 pub mod units;
 
 use crate::cursor::{Cursor, Short};
