@@ -1,1 +1,15 @@
-//! Room hardware.
+//! What only root may read: the BMC behind /dev/ipmi0 and the SMBIOS tables. One thread owns the bus;
+//! nothing here speaks IP. The root directory is a parameter.
+
+pub mod bus;
+pub mod device;
+mod manufacturer;
+pub mod presence;
+mod reading;
+pub mod sel_ring;
+mod sensors;
+pub mod serial;
+mod session;
+pub mod settings;
+pub mod smbios;
+pub mod vm;

@@ -1,7 +1,9 @@
 //! What the verdict on the hardware needs of /proc and /sys.
 
 use crate::Root;
+use crate::edac;
 use crate::file::Kept;
+use crate::hwmon::sensors::Sensors;
 use socle_model::facts::{Clocksource, KernelFacts};
 
 /// The files behind [`KernelFacts`], kept open.
@@ -12,11 +14,13 @@ pub struct Facts {
     host: Kept,
     current: Kept,
     available: Kept,
-    cpuinfo: Kept,
+    root: Root,
+    sensors: Sensors,
+    tsc_expected: bool,
 }
 
 impl Facts {
-    /// Names the files; none is opened yet.
+    /// Looks for chips and reads what does not change while the machine runs.
     #[must_use]
     pub fn open(root: &Root) -> Self {
         let dmi = root.sysfs.join("class/dmi/id");
@@ -27,7 +31,9 @@ impl Facts {
             host: Kept::new(root.procfs.join("sys/kernel/hostname")),
             current: Kept::new(clock.join("current_clocksource")),
             available: Kept::new(clock.join("available_clocksource")),
-            cpuinfo: Kept::new(root.procfs.join("cpuinfo")),
+            root: root.clone(),
+            sensors: Sensors::find(root),
+            tsc_expected: tsc_expected(root),
         }
     }
 
@@ -39,19 +45,23 @@ impl Facts {
             model: (!model.is_empty()).then(|| model.join(" ")),
             host: text(&mut self.host),
             clocksource: self.clocksource(),
-            ..KernelFacts::default()
+            hwmon: self.sensors.read(),
+            edac: edac::counts(&self.root),
         }
+    }
+
+    /// Looks for chips that came since.
+    pub fn discover(&mut self) {
+        self.sensors = Sensors::find(&self.root);
     }
 
     fn clocksource(&mut self) -> Option<Clocksource> {
         let current = text(&mut self.current)?;
         let available = text(&mut self.available).unwrap_or_default();
-        let flags = text(&mut self.cpuinfo).unwrap_or_default();
-        let tsc = |word| word == "constant_tsc" || word == "nonstop_tsc";
         Some(Clocksource {
             current,
             available: available.split_whitespace().map(str::to_owned).collect(),
-            tsc_expected: flags.split_whitespace().any(tsc),
+            tsc_expected: self.tsc_expected,
         })
     }
 }
@@ -59,4 +69,13 @@ impl Facts {
 fn text(file: &mut Kept) -> Option<String> {
     let text = String::from_utf8_lossy(file.read().ok()?).trim().to_owned();
     (!text.is_empty()).then_some(text)
+}
+
+/// Whether the first CPU has a TSC that the kernel should be using; read once, the file is large.
+fn tsc_expected(root: &Root) -> bool {
+    let mut file = Kept::new(root.procfs.join("cpuinfo"));
+    let text = file.read().unwrap_or_default();
+    let flags = text.split(|byte| *byte == b'\n').find(|line| line.starts_with(b"flags"));
+    crate::file::words(flags.unwrap_or_default())
+        .any(|flag| flag == b"constant_tsc" || flag == b"nonstop_tsc")
 }

@@ -1,14 +1,23 @@
 //! The room `kernel`: what any user may read of /proc and /sys, without root and without a process.
 
+mod attr;
+mod cpu;
+mod diskstats;
+mod edac;
 mod error;
 pub mod facts;
 mod file;
+mod filesystem;
+mod hwmon;
 mod loadavg;
 mod meminfo;
+mod netdev;
 mod root;
 mod settings;
 mod source;
 mod stat;
+mod table;
+mod time;
 
 pub use error::ReadError;
 pub use root::Root;

@@ -68,12 +68,56 @@ impl Settings {
     }
 }
 
+/// What a pair of `-exclude` and `-include` flags leaves out.
+#[derive(Debug, Default)]
+pub(crate) struct Filter {
+    exclude: Option<Regex>,
+    include: Option<Regex>,
+}
+
+impl Filter {
+    /// Whether a device is left out.
+    pub(crate) fn ignores(&self, name: &str) -> bool {
+        self.exclude.as_ref().is_some_and(|pattern| pattern.is_match(name))
+            || self.include.as_ref().is_some_and(|pattern| !pattern.is_match(name))
+    }
+}
+
+impl Settings {
+    /// The filter of the flags `FLAG-exclude` and `FLAG-include`. The default exclusion holds unless
+    /// either is given, as node_exporter has it.
+    pub(crate) fn filter(&self, flag: &str, excluded: &str) -> Filter {
+        let given = |end: &str| self.filters.get(&format!("{flag}-{end}")).map(String::as_str);
+        let (exclude, include) = (given("exclude"), given("include"));
+        let exclude = exclude.or_else(|| include.is_none().then_some(excluded));
+        // `Settings::new` has tried every pattern; the defaults are constants of this room.
+        let pattern =
+            |text: Option<&str>| text.filter(|t| !t.is_empty()).and_then(|t| Regex::new(t).ok());
+        Filter { exclude: pattern(exclude), include: pattern(include) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn settings(key: &str, value: &str) -> Result<Settings, SettingsError> {
         Settings::new(BTreeMap::from([(key.to_owned(), value.to_owned())]))
+    }
+
+    #[test]
+    fn every_default_pattern_is_one() {
+        for pattern in [
+            crate::diskstats::EXCLUDED,
+            crate::filesystem::EXCLUDED_MOUNTS,
+            crate::filesystem::EXCLUDED_TYPES,
+        ] {
+            Regex::new(pattern).unwrap();
+        }
+        let filter = Settings::default().filter("diskstats.device", crate::diskstats::EXCLUDED);
+        assert!(
+            filter.ignores("sda1") && filter.ignores("nvme0n1p2") && !filter.ignores("nvme0n1")
+        );
     }
 
     #[test]

@@ -1,6 +1,16 @@
 //! The table of sources.
 
-use crate::{ReadError, Root, Settings, loadavg::Loadavg, meminfo::Meminfo, stat::Stat};
+use crate::cpu::Cpu;
+use crate::diskstats::Diskstats;
+use crate::edac::Edac;
+use crate::filesystem::Filesystem;
+use crate::hwmon::Hwmon;
+use crate::loadavg::Loadavg;
+use crate::meminfo::Meminfo;
+use crate::netdev::Netdev;
+use crate::stat::Stat;
+use crate::time::Time;
+use crate::{ReadError, Root, Settings};
 use socle_model::metrics::Page;
 
 /// A source of metric families, open.
@@ -36,7 +46,18 @@ pub struct Entry {
 
 /// Every source of this room, by name.
 pub const SOURCES: &[Entry] = &[
-    Entry { name: "loadavg", on_by_default: true, open: |r, _| Ok(Box::new(Loadavg::new(r))) },
-    Entry { name: "meminfo", on_by_default: true, open: |r, _| Ok(Box::new(Meminfo::new(r))) },
-    Entry { name: "stat", on_by_default: true, open: |r, _| Ok(Box::new(Stat::new(r))) },
+    entry("cpu", |r, _| Ok(Box::new(Cpu::new(r)?))),
+    entry("diskstats", |r, s| Ok(Box::new(Diskstats::new(r, s)))),
+    entry("edac", |r, _| Ok(Box::new(Edac::new(r)?))),
+    entry("filesystem", |r, s| Ok(Box::new(Filesystem::new(r, s)))),
+    entry("hwmon", |r, s| Ok(Box::new(Hwmon::new(r, s)?))),
+    entry("loadavg", |r, _| Ok(Box::new(Loadavg::new(r)))),
+    entry("meminfo", |r, _| Ok(Box::new(Meminfo::new(r)))),
+    entry("netdev", |r, s| Ok(Box::new(Netdev::new(r, s)))),
+    entry("stat", |r, _| Ok(Box::new(Stat::new(r)))),
+    entry("time", |r, _| Ok(Box::new(Time::new(r)?))),
 ];
+
+const fn entry(name: &'static str, open: Open) -> Entry {
+    Entry { name, on_by_default: true, open }
+}

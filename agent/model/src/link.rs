@@ -62,6 +62,12 @@ impl Frames {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// Whether nothing is held: the peer has not begun another frame.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.buffer.is_empty()
+    }
+
     /// The next whole frame without its NUL, if there is one. Each byte is searched once.
     ///
     /// # Errors

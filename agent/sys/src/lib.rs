@@ -1,1 +1,6 @@
-//! Room sys.
+//! ioctls, one function each: the only room with `unsafe`. It has no policy: what to ask, when to
+//! give up and what an error means is decided by the caller.
+
+pub mod ipmi;
+
+pub use nix::errno::Errno;

@@ -1,0 +1,334 @@
+//! The thread that owns the BMC: opens the device, keeps one [`Session`] with it, tells what it saw,
+//! and comes back when the device does.
+
+use crate::device::{self, OpenError};
+use crate::presence::{announced, module_loaded};
+use crate::sel_ring::SelRing;
+use crate::session::{End, Session};
+use crate::settings::Settings;
+use socle_ipmi::Transport;
+use socle_model::Timestamp;
+use socle_model::bmc::{Bmc, BmcData, Degraded, Source, SourceState};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// The first pause before the device is opened again; doubles up to [`OPEN_MOST`].
+const OPEN_LEAST: Duration = Duration::from_secs(1);
+/// The longest pause before the device is opened again: a look at one file.
+const OPEN_MOST: Duration = Duration::from_secs(10);
+/// One call into the driver that takes longer is stuck: every command has a deadline of seconds.
+const STUCK: Duration = Duration::from_secs(60);
+/// The mark of a bus that waits for its time.
+const IDLE: u64 = u64::MAX;
+
+/// What the bus saw, latest wins.
+#[derive(Debug, Clone)]
+pub struct Seen {
+    /// The BMC.
+    pub bmc: Bmc,
+    /// The source `ipmi`.
+    pub source: Source,
+    /// What is weaker than designed.
+    pub degraded: Vec<Degraded>,
+}
+
+impl Seen {
+    /// Before anything was looked at.
+    #[must_use]
+    pub fn starting() -> Self {
+        let source = Source {
+            name: "ipmi".into(),
+            state: SourceState::Ok,
+            last_data: None,
+            duration_s: None,
+            errors: 0,
+            error: None,
+        };
+        Seen { bmc: Bmc::Starting, source, degraded: Vec::new() }
+    }
+}
+
+/// Where what was seen goes.
+pub type Publish = Box<dyn FnMut(Seen) + Send>;
+/// How the device is opened; a parameter for tests.
+pub type Opener = Box<dyn FnMut(&Settings) -> Result<Box<dyn Transport + Send>, OpenError> + Send>;
+
+/// What the thread is told.
+#[derive(Debug)]
+pub(crate) enum Order {
+    Settings(Settings),
+    Stop,
+}
+
+/// The running bus thread.
+#[derive(Debug)]
+pub struct Bus {
+    orders: Sender<Order>,
+    beat: Arc<Beat>,
+    ended: Receiver<()>,
+}
+
+/// Since when the thread has been inside a call.
+#[derive(Debug)]
+pub(crate) struct Beat {
+    began: Instant,
+    busy_since_ms: AtomicU64,
+}
+
+impl Beat {
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(IDLE - 1)
+    }
+
+    pub(crate) fn busy(&self) {
+        self.busy_since_ms.store(self.now_ms(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn idle(&self) {
+        self.busy_since_ms.store(IDLE, Ordering::Relaxed);
+    }
+}
+
+impl Bus {
+    /// Opens the device once and starts the thread.
+    ///
+    /// # Errors
+    /// Another agent holds the device; the thread cannot be made. Everything else that is wrong with
+    /// the device is published instead, and tried again.
+    pub fn start(
+        root: PathBuf,
+        settings: Settings,
+        records: Arc<Mutex<SelRing>>,
+        publish: Publish,
+    ) -> Result<Bus, OpenError> {
+        let locks = root.join("proc/locks");
+        let beneath = root.clone();
+        let opener =
+            Box::new(move |settings: &Settings| device::open(&place(&beneath, settings), &locks));
+        Bus::start_with(root, settings, records, publish, opener)
+    }
+
+    /// The same with another way to open the device.
+    ///
+    /// # Errors
+    /// As [`Bus::start`].
+    pub fn start_with(
+        root: PathBuf,
+        settings: Settings,
+        records: Arc<Mutex<SelRing>>,
+        publish: Publish,
+        mut opener: Opener,
+    ) -> Result<Bus, OpenError> {
+        let first = opener(&settings);
+        if let Err(held @ OpenError::Held { .. }) = first {
+            return Err(held);
+        }
+        let beat = Arc::new(Beat { began: Instant::now(), busy_since_ms: AtomicU64::new(IDLE) });
+        let (to, orders) = channel();
+        let (alive, ended) = channel();
+        let worker = Worker {
+            root,
+            settings,
+            records,
+            publish,
+            opener,
+            orders,
+            beat: Arc::clone(&beat),
+            source: Seen::starting().source,
+            degraded: Vec::new(),
+            last: None,
+        };
+        let body = move || {
+            worker.run(first);
+            drop(alive);
+        };
+        std::thread::Builder::new()
+            .name("bus".into())
+            .spawn(body)
+            .map_err(|error| OpenError::Other(format!("no thread: {error}")))?;
+        Ok(Bus { orders: to, beat, ended })
+    }
+
+    /// New settings, in force from the next command on.
+    pub fn reload(&self, settings: Settings) {
+        // A thread that is gone is noticed by its closed channel.
+        let _ = self.orders.send(Order::Settings(settings));
+    }
+
+    /// How long the thread has been inside one call, if that is beyond reason.
+    #[must_use]
+    pub fn stuck(&self) -> Option<Duration> {
+        let since = self.beat.busy_since_ms.load(Ordering::Relaxed);
+        let time = Duration::from_millis(self.beat.now_ms().saturating_sub(since));
+        (since != IDLE && time > STUCK).then_some(time)
+    }
+
+    /// Asks the thread to end and waits for it as long as `limit`. It ends between two commands; one
+    /// that is still waiting for a BMC then is left behind.
+    pub fn stop(self, limit: Duration) {
+        let _ = self.orders.send(Order::Stop);
+        // Nothing is ever sent: the channel closes when the thread ends.
+        let _ = self.ended.recv_timeout(limit);
+    }
+}
+
+/// The device beneath the root.
+fn place(root: &Path, settings: &Settings) -> PathBuf {
+    root.join(settings.device.strip_prefix("/").unwrap_or(&settings.device))
+}
+
+/// What the thread owns.
+pub(crate) struct Worker {
+    root: PathBuf,
+    pub(crate) settings: Settings,
+    pub(crate) records: Arc<Mutex<SelRing>>,
+    publish: Publish,
+    opener: Opener,
+    orders: Receiver<Order>,
+    pub(crate) beat: Arc<Beat>,
+    source: Source,
+    pub(crate) degraded: Vec<Degraded>,
+    last: Option<Box<BmcData>>,
+}
+
+impl Worker {
+    fn run(mut self, first: Result<Box<dyn Transport + Send>, OpenError>) {
+        let mut opened = first;
+        let mut pause = OPEN_LEAST;
+        loop {
+            match opened {
+                Ok(transport) => {
+                    pause = OPEN_LEAST;
+                    match Session::new(&mut self, transport).run() {
+                        End::Stop => return,
+                        End::Reopen => {}
+                        End::Gone(why) => self.gone(&why),
+                    }
+                }
+                Err(error) => self.unopened(&error),
+            }
+            match self.wait(pause) {
+                Some(Order::Stop) => return,
+                Some(Order::Settings(settings)) => self.settings = settings,
+                None => {}
+            }
+            pause = (pause * 2).min(OPEN_MOST);
+            self.beat.busy();
+            opened = (self.opener)(&self.settings);
+        }
+    }
+
+    /// Waits for its time, or for an order.
+    pub(crate) fn wait(&self, time: Duration) -> Option<Order> {
+        self.beat.idle();
+        match self.orders.recv_timeout(time) {
+            Ok(order) => Some(order),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Order::Stop),
+        }
+    }
+
+    fn gone(&mut self, why: &str) {
+        let device = self.settings.device.display();
+        let cause = format!("{device} does not answer any more: {why}");
+        let remedy = "it is opened again by itself; if it does not come back, look at the kernel \
+                      log for ipmi_si";
+        self.unknown(cause, remedy.into());
+    }
+
+    fn unopened(&mut self, error: &OpenError) {
+        let device = place(&self.root, &self.settings);
+        let device = device.display();
+        let announced = announced(&self.root);
+        let by = announced
+            .as_deref()
+            .map_or_else(|| "it was there before".to_owned(), |by| format!("{by} announces a BMC"));
+        match error {
+            OpenError::Missing => {
+                let configured = self.settings.device != Settings::default().device;
+                if announced.is_none() && self.last.is_none() && !configured {
+                    return self.absent();
+                }
+                self.unknown(format!("{device} is missing although {by}"), self.missing_remedy());
+            }
+            OpenError::Denied => self.unknown(
+                format!("{device} may not be opened by this process"),
+                "run the root half as root: install the package, or `sudo socle run`".into(),
+            ),
+            OpenError::Held { .. } => self.unknown(
+                format!("{device}: {error}"),
+                "stop the other agent; one at a time may ask the BMC".into(),
+            ),
+            OpenError::Other(_) => self.unknown(
+                format!("{device}: {error}"),
+                "check `[ipmi] device` in the configuration".into(),
+            ),
+        }
+    }
+
+    fn missing_remedy(&self) -> String {
+        let loaded = |module| module_loaded(&self.root, module);
+        match (loaded("ipmi_devintf"), loaded("ipmi_si") || loaded("ipmi_ssif")) {
+            (true, true) => "the drivers are loaded but found no BMC: look at the kernel log for \
+                             ipmi_si, and whether the firmware switched the interface off"
+                .into(),
+            (true, false) => "modprobe ipmi_si".into(),
+            (false, true) => "modprobe ipmi_devintf".into(),
+            (false, false) => "modprobe ipmi_devintf ; modprobe ipmi_si".into(),
+        }
+    }
+
+    fn absent(&mut self) {
+        self.source.state = SourceState::Absent;
+        self.source.error = None;
+        self.tell(Bmc::Absent);
+    }
+
+    /// Publishes that the BMC should answer and does not.
+    pub(crate) fn unknown(&mut self, cause: String, remedy: String) {
+        if self.source.error.as_ref() != Some(&cause) {
+            tracing::warn!(cause, remedy, "the BMC's state is unknown");
+        }
+        self.source.state = SourceState::Failing;
+        self.source.errors = self.source.errors.saturating_add(1);
+        self.source.error = Some(cause.clone());
+        let last = self.last.clone();
+        self.tell(Bmc::Unknown { cause, remedy, last });
+    }
+
+    /// Publishes what the BMC said. `fault` is what went wrong in the meantime.
+    pub(crate) fn present(&mut self, data: &BmcData, fault: Option<String>) {
+        self.source.state = SourceState::Ok;
+        if let Some(fault) = fault {
+            self.source.errors = self.source.errors.saturating_add(1);
+            if self.source.error.as_ref() != Some(&fault) {
+                tracing::warn!(fault, "the BMC was read in part");
+            }
+            self.source.error = Some(fault);
+        } else {
+            self.source.error = None;
+        }
+        self.source.last_data = Some(Timestamp::now());
+        self.source.duration_s = data.sweep_s;
+        self.last = Some(Box::new(data.clone()));
+        self.tell(Bmc::Present(Box::new(data.clone())));
+    }
+
+    /// Publishes a first sweep as far as it is.
+    pub(crate) fn progress(&mut self, data: &BmcData) {
+        self.tell(Bmc::Present(Box::new(data.clone())));
+    }
+
+    /// What was known of the BMC before the device went away.
+    pub(crate) fn last(&self) -> Option<&BmcData> {
+        self.last.as_deref()
+    }
+
+    fn tell(&mut self, bmc: Bmc) {
+        let degraded = self.degraded.clone();
+        (self.publish)(Seen { bmc, source: self.source.clone(), degraded });
+    }
+}

@@ -1,0 +1,159 @@
+//! The sensors of one BMC: their records, what is asked of each, and what it answered.
+
+use crate::reading::{empty, fill, thresholds};
+use crate::session::{Halt, Session};
+use socle_ipmi::sdr::{self, Record, SensorRecord};
+use socle_ipmi::sensor::{GetFactors, GetReading, GetThresholds};
+use socle_ipmi::sweep::Outcome;
+use socle_ipmi::{CallError, TransportError};
+use socle_model::{Absent, Timestamp};
+use std::time::{Duration, Instant};
+
+/// Sensors kept; a repository that holds more is cut.
+const SENSORS_MAX: usize = 4096;
+/// How often thresholds are asked again: somebody may set them at the BMC.
+const THRESHOLDS_EVERY: Duration = Duration::from_secs(600);
+/// A sensor that was silent so many sweeps in a row is asked rarely.
+const SILENT_SWEEPS: u32 = 3;
+
+/// All sensors of the repository.
+#[derive(Debug, Default)]
+pub(crate) struct Sensors {
+    pub(crate) records: Vec<SensorRecord>,
+    /// Records that could not be decoded.
+    pub(crate) bad: Vec<(u16, String)>,
+    asked: Vec<Asked>,
+}
+
+/// What is kept of a sensor that can be asked.
+#[derive(Debug)]
+struct Asked {
+    /// Its place among the records.
+    place: usize,
+    thresholds: [Option<f64>; 6],
+    /// When its thresholds are to be asked for.
+    due: Option<Instant>,
+    silent_sweeps: u32,
+}
+
+impl Sensors {
+    /// The sensors of these records.
+    pub(crate) fn of(records: &[Record], now: Instant) -> Self {
+        let mut sensors = Sensors::default();
+        for record in records {
+            match sdr::sensors(record) {
+                Ok(found) => sensors.records.extend(found),
+                Err(short) => sensors.bad.push((record.id, short.to_string())),
+            }
+        }
+        sensors.records.truncate(SENSORS_MAX);
+        let readable = sensors.records.iter().enumerate().filter(|(_, record)| record.readable());
+        sensors.asked = readable
+            .map(|(place, record)| Asked {
+                place,
+                thresholds: [None; 6],
+                due: (record.threshold_based() && record.analog.is_some()).then_some(now),
+                silent_sweeps: 0,
+            })
+            .collect();
+        sensors
+    }
+
+    /// How many can be asked.
+    pub(crate) fn readable(&self) -> usize {
+        self.asked.len()
+    }
+}
+
+impl Session<'_> {
+    /// Asks the `n`th of the sensors that can be asked.
+    pub(crate) fn read_sensor(&mut self, n: usize) -> Result<Outcome, Halt> {
+        let Some(place) = self.sensors.asked.get(n).map(|asked| asked.place) else {
+            return Ok(Outcome::Refused);
+        };
+        let Some(record) = self.sensors.records.get(place).cloned() else {
+            return Ok(Outcome::Refused);
+        };
+        self.read_thresholds(n, place, &record)?;
+        let (number, lun) = (record.number, record.lun);
+        let answer = self.asked(&GetReading { number, lun })?;
+        let at = Timestamp::now();
+        let raw = match answer {
+            Ok(raw) => raw,
+            Err(error) => return Ok(self.unanswered(n, place, &error, at)),
+        };
+        let factors = match record.non_linear() {
+            true => Some(self.asked(&GetFactors { number, lun, raw: raw.raw })?),
+            false => None,
+        };
+        let limits = self.sensors.asked.get(n).map_or([None; 6], |asked| asked.thresholds);
+        let factors_or_none = factors.as_ref().and_then(|factors| factors.as_ref().ok());
+        let reading = record.decode(&raw, factors_or_none, &limits);
+        if let Some(sensor) = self.data.sensors.get_mut(place) {
+            fill(sensor, &reading, at);
+            if let Some(Err(error)) = factors {
+                let why = format!("the BMC gives no factors for this reading: {error}");
+                let asserted = (sensor.asserted, std::mem::take(&mut sensor.states));
+                empty(sensor, Absent::NotReadable, why, at);
+                (sensor.asserted, sensor.states) = asserted;
+            }
+        }
+        if let Some(asked) = self.sensors.asked.get_mut(n) {
+            asked.silent_sweeps = 0;
+        }
+        Ok(Outcome::Answered)
+    }
+
+    fn unanswered(&mut self, n: usize, place: usize, error: &CallError, at: Timestamp) -> Outcome {
+        let (absent, outcome) = match error {
+            CallError::Transport(TransportError::Refused(_)) => (Absent::Refused, Outcome::Refused),
+            CallError::Transport(_) => (Absent::NotAnswered, Outcome::Silent),
+            CallError::Torn(_) => (Absent::NotReadable, Outcome::Answered),
+            CallError::Completion(code) if code.passing() || code.0 == 0xFF => {
+                (Absent::Refused, Outcome::Silent)
+            }
+            CallError::Completion(_) => (Absent::Refused, Outcome::Refused),
+        };
+        if let Some(sensor) = self.data.sensors.get_mut(place) {
+            empty(sensor, absent, error.to_string(), at);
+        }
+        let Some(asked) = self.sensors.asked.get_mut(n) else { return Outcome::Refused };
+        if outcome != Outcome::Silent {
+            asked.silent_sweeps = 0;
+            return outcome;
+        }
+        asked.silent_sweeps += 1;
+        // One that never answers while others do must not cost every sweep its rest.
+        if asked.silent_sweeps >= SILENT_SWEEPS { Outcome::Refused } else { Outcome::Silent }
+    }
+
+    /// Thresholds when they are due: the BMC's own, else those of the record.
+    fn read_thresholds(
+        &mut self,
+        n: usize,
+        place: usize,
+        record: &SensorRecord,
+    ) -> Result<(), Halt> {
+        let now = Instant::now();
+        let due = self.sensors.asked.get(n).and_then(|asked| asked.due);
+        if due.is_none_or(|due| due > now) {
+            return Ok(());
+        }
+        let (number, lun) = (record.number, record.lun);
+        let raw = match self.asked(&GetThresholds { number, lun })? {
+            Ok(raw) => raw,
+            Err(_) => record.record_thresholds(),
+        };
+        let values = record.thresholds(&raw);
+        // Spread over the period, so that no sweep asks all of them again.
+        let part = u32::try_from(n % 16).unwrap_or_default();
+        if let Some(asked) = self.sensors.asked.get_mut(n) {
+            asked.thresholds = values;
+            asked.due = Some(now + THRESHOLDS_EVERY + THRESHOLDS_EVERY / 16 * part);
+        }
+        if let Some(sensor) = self.data.sensors.get_mut(place) {
+            sensor.thresholds = thresholds(values);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,103 @@
+//! The snapshot: what the bus saw, with what this process knows about itself, as one frame for all who
+//! listen.
+
+use crate::doctor::{self, ConfigState, Process};
+use socle_hardware::bus::Seen;
+use socle_model::Timestamp;
+use socle_model::bmc::{Bmc, Degraded, Snapshot};
+use socle_model::link::{REPLY_LIMIT, Seen as Answer, answer_frame};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Makes snapshots and hands them out.
+#[derive(Debug)]
+pub(crate) struct Composer {
+    frames: watch::Sender<Arc<[u8]>>,
+    process: Process,
+    started: Timestamp,
+    generation: u64,
+    pub(crate) config: ConfigState,
+}
+
+impl Composer {
+    /// A composer whose first frame says that nothing was looked at yet.
+    pub(crate) fn new(root: &Path, started: Timestamp) -> (Self, watch::Receiver<Arc<[u8]>>) {
+        let (frames, latest) = watch::channel(Arc::from(Vec::new()));
+        let process = Process::read(root);
+        let config = ConfigState::default();
+        let mut composer = Composer { frames, process, started, generation: 0, config };
+        composer.publish(&Seen::starting(), None);
+        (composer, latest)
+    }
+
+    /// Hands out a new snapshot. `stuck` is how long the bus has been inside one call, if too long.
+    pub(crate) fn publish(&mut self, seen: &Seen, stuck: Option<Duration>) {
+        self.generation += 1;
+        let mut snapshot = self.snapshot(seen, stuck);
+        let frame = loop {
+            match answer_frame(&Answer { snapshot: snapshot.clone() }, true) {
+                Ok(frame) if frame.len() <= REPLY_LIMIT => break frame,
+                Ok(frame) => {
+                    tracing::warn!(bytes = frame.len(), "a snapshot too large for the link is cut");
+                    if !shorten(&mut snapshot) {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, "a snapshot cannot be written as JSON");
+                    return;
+                }
+            }
+        };
+        self.frames.send_replace(Arc::from(frame));
+    }
+
+    fn snapshot(&self, seen: &Seen, stuck: Option<Duration>) -> Snapshot {
+        let bmc = match stuck {
+            None => seen.bmc.clone(),
+            Some(time) => Bmc::Unknown {
+                cause: format!(
+                    "a call into the IPMI driver has not come back for {} s",
+                    time.as_secs()
+                ),
+                remedy: "look at the kernel log for ipmi_si; when the driver stays stuck only a \
+                         reboot, or a cold reset of the BMC over its network, helps"
+                    .into(),
+                last: seen.bmc.data().cloned().map(Box::new),
+            },
+        };
+        let mut degraded = self.process.degraded();
+        degraded.extend(seen.degraded.iter().cloned());
+        Snapshot {
+            generation: self.generation,
+            started: self.started,
+            at: Timestamp::now(),
+            checks: doctor::checks(&self.process, &bmc, &self.config),
+            bmc,
+            sources: vec![seen.source.clone()],
+            degraded,
+        }
+    }
+}
+
+/// Halves the list of sensors; `false` when there is nothing left to leave out.
+fn shorten(snapshot: &mut Snapshot) -> bool {
+    let data = match &mut snapshot.bmc {
+        Bmc::Present(data) => data,
+        Bmc::Unknown { last: Some(data), .. } => data,
+        Bmc::Starting | Bmc::Absent | Bmc::Unknown { last: None, .. } => return false,
+    };
+    let (all, keep) = (data.sensors.len(), data.sensors.len() / 2);
+    if all == 0 {
+        return false;
+    }
+    data.sensors.truncate(keep);
+    data.bad_records.truncate(keep);
+    snapshot.degraded.push(Degraded {
+        feature: "ipmi_sensors".into(),
+        why: format!("the BMC has more sensors than cross the link: {keep} of {all} are shown"),
+    });
+    true
+}

@@ -1,0 +1,128 @@
+//! The ground an agent stands on: its folders, the lock that makes it the only one, `run.json`.
+
+use super::owners::Owners;
+use crate::places::{Places, RunFile};
+use anyhow::{Context, Result, bail};
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{ErrorKind, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+
+/// Folders that are ours as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Ground {
+    state: PathBuf,
+    /// Where the sockets are.
+    pub(crate) sockets: PathBuf,
+    /// The socket folder was made for this run alone.
+    private: bool,
+    _lock: Flock<File>,
+}
+
+impl Ground {
+    /// Makes the folders and takes the lock. A socket folder whose sockets belong to groups is open
+    /// to everybody, as the package's is: there the mode of each socket decides.
+    ///
+    /// # Errors
+    /// Another agent holds the state (its pid is named), or a folder cannot be made.
+    pub(crate) fn take(places: &Places, owners: &Owners) -> Result<Self> {
+        make(&places.host, 0o700)?;
+        let lock = lock(&places.host)?;
+        make(&places.gate, 0o700)?;
+        if let Some((uid, gid)) = owners.gate {
+            let what = || format!("giving {} to user socle-gate", places.gate.display());
+            chown(&places.gate, Some(uid), Some(gid)).with_context(what)?;
+        }
+        let (sockets, private) = match &places.sockets {
+            Some(folder) => (folder.clone(), false),
+            None => (private_folder()?, true),
+        };
+        let open = if *owners == Owners::default() { 0o700 } else { 0o755 };
+        make(&sockets, open)?;
+        Ok(Ground { state: places.host.clone(), sockets, private, _lock: lock })
+    }
+
+    /// Writes `run.json`, whole or not at all.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub(crate) fn announce(&self, run: &RunFile) -> Result<()> {
+        let (new, path) = (self.state.join("run.json.new"), self.state.join("run.json"));
+        let text = serde_json::to_string(run).context("run.json")?;
+        fs::write(&new, text + "\n").with_context(|| format!("writing {}", new.display()))?;
+        fs::rename(&new, &path).with_context(|| format!("writing {}", path.display()))
+    }
+
+    /// Removes what only a living agent has: `run.json` and the sockets.
+    pub(crate) fn leave(self) {
+        // What is gone already, or cannot be removed, harms nobody: the next start replaces it.
+        let _ = fs::remove_file(self.state.join("run.json"));
+        for name in super::sockets::NAMES {
+            let _ = fs::remove_file(self.sockets.join(name));
+        }
+        if self.private {
+            let _ = fs::remove_dir(&self.sockets);
+        }
+    }
+}
+
+/// Makes a folder with all above it; an existing one keeps its mode.
+fn make(folder: &Path, mode: u32) -> Result<()> {
+    let what = || format!("making {}", folder.display());
+    if let Some(above) = folder.parent() {
+        fs::create_dir_all(above).with_context(what)?;
+    }
+    match DirBuilder::new().mode(mode).create(folder) {
+        // The mode that was asked for, whatever the umask.
+        Ok(()) => fs::set_permissions(folder, Permissions::from_mode(mode)).with_context(what),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
+        Err(error) => Err(error).with_context(what),
+    }
+}
+
+/// A folder under /tmp that only this user may enter and that nobody else can have prepared.
+fn private_folder() -> Result<PathBuf> {
+    let template = std::env::temp_dir().join("socle-XXXXXX");
+    let template =
+        if template.as_os_str().len() > 60 { "/tmp/socle-XXXXXX".into() } else { template };
+    nix::unistd::mkdtemp(&template).context("making a private folder under /tmp for the sockets")
+}
+
+/// Takes `STATE/lock` and writes our pid into it.
+fn lock(state: &Path) -> Result<Flock<File>> {
+    let path = state.join("lock");
+    let what = || format!("opening {}", path.display());
+    let mut options = OpenOptions::new();
+    let file = options
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path)
+        .with_context(what)?;
+    match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+        Ok(mut lock) => {
+            lock.set_len(0).with_context(what)?;
+            lock.rewind().with_context(what)?;
+            writeln!(lock, "{}", std::process::id()).with_context(what)?;
+            Ok(lock)
+        }
+        Err((mut file, Errno::EWOULDBLOCK)) => {
+            let mut pid = String::new();
+            // An empty file is a holder that has not written its pid yet.
+            let _ = file.read_to_string(&mut pid);
+            let pid = pid.trim();
+            let holder =
+                if pid.is_empty() { "another process".into() } else { format!("pid {pid}") };
+            bail!(
+                "an agent runs on this state already: {holder} holds {}; stop it, or give this one \
+                 its own --state DIR",
+                path.display()
+            )
+        }
+        Err((_, error)) => Err(error).with_context(|| format!("locking {}", path.display())),
+    }
+}

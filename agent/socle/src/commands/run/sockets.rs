@@ -1,0 +1,108 @@
+//! The sockets both halves answer on. The supervisor makes them and keeps them open, so a half that
+//! dies loses no connection: it waits in the queue until the next one accepts it.
+
+use super::owners::Owners;
+use crate::halves::Half;
+use anyhow::{Context, Result, bail};
+use command_fds::FdMapping;
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
+use nix::sys::stat::{Mode, umask};
+use std::fs::{self, Permissions};
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _, chown};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+
+/// The Unix sockets by their file names.
+pub(crate) const NAMES: [&str; 3] = ["link", "admin", "gate"];
+
+/// All of them.
+#[derive(Debug)]
+pub(crate) struct Sockets {
+    /// Where the page is served.
+    pub(crate) page: SocketAddr,
+    listener: TcpListener,
+    link: UnixListener,
+    admin: UnixListener,
+    door: UnixListener,
+}
+
+impl Sockets {
+    /// Binds them all.
+    ///
+    /// # Errors
+    /// An address in use, or a socket that another process answers on; with the remedy.
+    pub(crate) fn open(listen: SocketAddr, folder: &Path, owners: &Owners) -> Result<Self> {
+        let listener = TcpListener::bind(listen).with_context(|| {
+            format!(
+                "listening on {listen}: give another --listen ADDR:PORT, port 0 takes a free one"
+            )
+        })?;
+        let page = listener.local_addr().context("asking for the page's port")?;
+        let gate = owners.gate;
+        Ok(Sockets {
+            page,
+            listener,
+            link: bind(&folder.join("link"), None, gate.map(|(_, gid)| gid))?,
+            admin: bind(&folder.join("admin"), None, owners.admins)?,
+            door: bind(&folder.join("gate"), gate.map(|(uid, _)| uid), owners.readers)?,
+        })
+    }
+
+    /// The descriptors of one half, to be passed from 3 upwards, and their names.
+    ///
+    /// # Errors
+    /// No descriptor is left to copy one.
+    pub(crate) fn of(&self, half: Half) -> Result<(Vec<FdMapping>, &'static str)> {
+        let (fds, names): ([std::io::Result<OwnedFd>; 2], _) = match half {
+            Half::Host => (
+                [self.link.try_clone().map(Into::into), self.admin.try_clone().map(Into::into)],
+                "link:admin",
+            ),
+            Half::Gate => (
+                [self.listener.try_clone().map(Into::into), self.door.try_clone().map(Into::into)],
+                "page:door",
+            ),
+        };
+        let mappings = fds.into_iter().zip(3..).map(|(parent_fd, child_fd)| {
+            parent_fd.map(|parent_fd| FdMapping { parent_fd, child_fd })
+        });
+        let mappings =
+            mappings.collect::<Result<_, _>>().context("copying a socket's descriptor")?;
+        Ok((mappings, names))
+    }
+}
+
+/// Binds a Unix socket that `group` may use, where there is that group; else only this user.
+fn bind(path: &Path, user: Option<u32>, group: Option<u32>) -> Result<UnixListener> {
+    clear(path)?;
+    // Nobody may connect before owner and mode are right. One thread yet: the umask is ours.
+    let before = umask(Mode::from_bits_truncate(0o177));
+    let bound = UnixListener::bind(path);
+    umask(before);
+    let listener = bound.with_context(|| format!("making the socket {}", path.display()))?;
+    if group.is_some() || user.is_some() {
+        let what = || format!("giving {} to its group", path.display());
+        chown(path, user, group).with_context(what)?;
+        fs::set_permissions(path, Permissions::from_mode(0o660)).with_context(what)?;
+    }
+    Ok(listener)
+}
+
+/// Removes a socket nobody answers on.
+fn clear(path: &Path) -> Result<()> {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
+    if !metadata.file_type().is_socket() {
+        bail!("{} is no socket: move it away", path.display());
+    }
+    if let Ok(stream) = UnixStream::connect(path) {
+        let holder = getsockopt(&stream, PeerCredentials).map_or(0, |peer| peer.pid());
+        bail!(
+            "an agent answers on {} already (pid {holder} made the socket): stop it, or give this \
+             one its own --state DIR",
+            path.display()
+        );
+    }
+    fs::remove_file(path).with_context(|| format!("removing the stale socket {}", path.display()))
+}

@@ -1,0 +1,318 @@
+//! Lays a status document out. Pure: the same document and paint give the same text.
+
+use super::tree::Node;
+use crate::paint::{Paint, Tone};
+use jiff::Timestamp;
+use socle_model::Status;
+use socle_model::bmc::SourceState;
+use socle_model::documents::{Component, SourceLine, StatusDocument};
+use std::collections::BTreeMap;
+
+/// The whole text.
+pub(super) fn render(document: &StatusDocument, all: bool, paint: Paint) -> String {
+    let mut page = Page { paint, all, now: document.at, out: String::new() };
+    page.head(document);
+    let root = Node::of(&document.components);
+    if let Some(host) = root.component {
+        page.explain(host, &root, "");
+    }
+    page.children(&root, "", true);
+    page.sources(&document.sources);
+    for weaker in &document.degraded {
+        let text = format!("{}: {}", paint.clean(&weaker.feature), paint.clean(&weaker.why));
+        page.paragraph("weaker here  ", &text, Tone::Quiet);
+    }
+    page.out
+}
+
+struct Page {
+    paint: Paint,
+    all: bool,
+    now: Timestamp,
+    out: String,
+}
+
+impl Page {
+    fn head(&mut self, document: &StatusDocument) {
+        let paint = self.paint;
+        let host = match document.host.as_str() {
+            "" => "this host".into(),
+            host => paint.clean(host),
+        };
+        let mut line = paint.tone(Tone::Strong, &host);
+        if let Some(model) = &document.model {
+            line += &format!("  {}", paint.clean(model));
+        }
+        let verdict = format!("{} {}", self.mark(document.status), document.status);
+        line += &format!("  {}", paint.tone(Tone::of(document.status), &verdict));
+        let at = document.at.strftime("%Y-%m-%d %H:%M:%SZ").to_string();
+        line += &format!("  {}", paint.tone(Tone::Quiet, &at));
+        self.out += &line;
+        self.out += "\n\n";
+    }
+
+    /// The places below a node: those that are not ok one by one, the others counted on one line.
+    fn children(&mut self, node: &Node<'_>, indent: &str, top: bool) {
+        let (healthy, others): (Vec<_>, Vec<_>) =
+            node.children.iter().partition(|child| !self.all && child.worst() == Status::Ok);
+        let mut counts = BTreeMap::new();
+        healthy.iter().for_each(|child| child.count(&mut counts));
+        for (n, child) in others.iter().enumerate() {
+            let last = counts.is_empty() && n + 1 == others.len();
+            self.node(child, indent, last, top);
+        }
+        if !counts.is_empty() {
+            self.healthy(&counts, indent, top);
+        }
+    }
+
+    fn node(&mut self, node: &Node<'_>, indent: &str, last: bool, top: bool) {
+        let paint = self.paint;
+        let branch = self.branch(last, top);
+        let status = node.worst();
+        let mark = paint.tone(Tone::of(status), self.mark(status));
+        let mut line = format!("{indent}{branch}{mark} {}", node.label);
+        let name = node.component.map(|component| paint.clean(&component.name)).unwrap_or_default();
+        if !name.is_empty() && !same(&name, &node.label) {
+            line += &format!("  {}", paint.tone(Tone::Strong, &name));
+        }
+        if status != Status::Ok {
+            line += &format!("  {}", paint.tone(Tone::of(status), status.word()));
+        }
+        self.out += &line;
+        self.out.push('\n');
+        let deeper = format!("{indent}{}", self.below(last, top));
+        if let Some(component) = node.component {
+            self.explain(component, node, &deeper);
+        }
+        self.children(node, &deeper, false);
+    }
+
+    /// Cause, source, since when, and what to do. What a part below says is not said again.
+    fn explain(&mut self, component: &Component, node: &Node<'_>, indent: &str) {
+        let said = |cause: &String| node.says_below(cause);
+        let cause = component.cause.as_ref().filter(|cause| !said(cause));
+        if component.status == Status::Ok || (cause.is_none() && !node.children.is_empty()) {
+            return;
+        }
+        let paint = self.paint;
+        let lead = format!("{indent}{}  ", self.rail(node));
+        let mut facts = Vec::new();
+        facts.extend(cause.map(|cause| paint.clean(cause)));
+        if !component.sources.is_empty() {
+            facts.push(format!("says {}", paint.clean(&component.sources.join(", "))));
+        }
+        facts.extend(component.since.map(|since| format!("for {}", ago(since, self.now))));
+        let facts = facts.join(paint.pick(" · ", "; "));
+        self.paragraph(&lead, &facts, Tone::of(component.status));
+        if let Some(remedy) = &component.remedy {
+            let lead = format!("{lead}{} ", paint.pick("→", "->"));
+            self.paragraph(&lead, &paint.clean(remedy), Tone::Strong);
+        }
+    }
+
+    fn healthy(&mut self, counts: &BTreeMap<&str, usize>, indent: &str, top: bool) {
+        let paint = self.paint;
+        let total: usize = counts.values().sum();
+        let kinds: Vec<_> =
+            counts.iter().map(|(kind, n)| format!("{n} {}", paint.clean(kind))).collect();
+        let lead = format!(
+            "{indent}{}{} ",
+            self.branch(true, top),
+            paint.tone(Tone::Good, self.mark(Status::Ok))
+        );
+        self.paragraph(&lead, &format!("{total} ok: {}", kinds.join(", ")), Tone::Quiet);
+    }
+
+    fn sources(&mut self, sources: &[SourceLine]) {
+        let paint = self.paint;
+        self.out.push('\n');
+        let of = |state| sources.iter().filter(move |source| source.state == state);
+        for source in of(SourceState::Failing) {
+            let error = source.error.as_deref().map(|error| paint.clean(error)).unwrap_or_default();
+            let lead = format!("{} {}  ", paint.pick("✖", "x"), paint.clean(&source.name));
+            self.paragraph(&lead, &format!("{}  {error}", age(source.age_s)), Tone::Bad);
+        }
+        let fresh: Vec<_> = of(SourceState::Ok)
+            .map(|source| format!("{} {}", paint.clean(&source.name), age(source.age_s)))
+            .collect();
+        let absent: Vec<_> = of(SourceState::Absent).map(|one| paint.clean(&one.name)).collect();
+        for (lead, list) in [("sources  ", fresh), ("absent   ", absent)] {
+            if !list.is_empty() {
+                self.paragraph(lead, &list.join(", "), Tone::Quiet);
+            }
+        }
+    }
+
+    /// Text after a lead, wrapped to the width and indented below its own start.
+    fn paragraph(&mut self, lead: &str, text: &str, tone: Tone) {
+        let start = visible(lead);
+        let room = self.paint.width.map_or(usize::MAX, |width| width.saturating_sub(start).max(20));
+        let continued: String =
+            match lead.char_indices().find(|(_, c)| !matches!(c, ' ' | '│' | '|')) {
+                Some((at, _)) => lead.get(..at).unwrap_or_default().into(),
+                None => lead.into(),
+            };
+        let fill = " ".repeat(start.saturating_sub(visible(&continued)));
+        for (n, line) in wrap(text, room).iter().enumerate() {
+            if n == 0 {
+                self.out += lead;
+            } else {
+                self.out += &format!("{continued}{fill}");
+            }
+            self.out += &self.paint.tone(tone, line);
+            self.out.push('\n');
+        }
+    }
+
+    fn mark(&self, status: Status) -> &'static str {
+        match status {
+            Status::Ok => self.paint.pick("✔", "+"),
+            Status::Warning => self.paint.pick("▲", "!"),
+            Status::Critical => self.paint.pick("✖", "x"),
+            Status::Unknown => "?",
+        }
+    }
+
+    fn branch(&self, last: bool, top: bool) -> &'static str {
+        match (top, last) {
+            (true, _) => "",
+            (false, true) => self.paint.pick("└─ ", "`- "),
+            (false, false) => self.paint.pick("├─ ", "|- "),
+        }
+    }
+
+    fn below(&self, last: bool, top: bool) -> &'static str {
+        match (top, last) {
+            (true, _) => "",
+            (false, true) => "   ",
+            (false, false) => self.paint.pick("│  ", "|  "),
+        }
+    }
+
+    /// The line down to the first child, beside an explanation.
+    fn rail(&self, node: &Node<'_>) -> &'static str {
+        if node.children.is_empty() { " " } else { self.paint.pick("│", "|") }
+    }
+}
+
+/// Whether a name says no more than the label beside it.
+fn same(name: &str, label: &str) -> bool {
+    label == name || label.rsplit('/').next() == Some(name)
+}
+
+/// Columns of a text, colour codes not counted.
+fn visible(text: &str) -> usize {
+    let mut inside = false;
+    let count = |c: &char| {
+        let counted = !inside && *c != '\x1b';
+        inside = if *c == '\x1b' { true } else { inside && *c != 'm' };
+        counted
+    };
+    text.chars().filter(count).count()
+}
+
+/// Breaks a text between words into lines of at most `room` characters; a longer word keeps a line of its own.
+fn wrap(text: &str, room: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut used = 0usize;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if used > 0 && used.saturating_add(length + 1) > room {
+            lines.push(String::new());
+            used = 0;
+        }
+        if let Some(line) = lines.last_mut() {
+            if used > 0 {
+                line.push(' ');
+                used += 1;
+            }
+            line.push_str(word);
+        }
+        used += length;
+    }
+    lines
+}
+
+/// The time between, in the largest unit that fits.
+fn ago(then: Timestamp, now: Timestamp) -> String {
+    spell(now.as_second().saturating_sub(then.as_second()).max(0))
+}
+
+fn age(seconds: Option<f64>) -> String {
+    match seconds {
+        None => "never".into(),
+        #[expect(clippy::cast_possible_truncation, reason = "saturates; only shown to a person")]
+        Some(seconds) => spell(seconds as i64),
+    }
+}
+
+fn spell(seconds: i64) -> String {
+    if seconds < 120 {
+        format!("{seconds} s")
+    } else if seconds < 7200 {
+        format!("{} min", seconds / 60)
+    } else if seconds < 172_800 {
+        format!("{} h", seconds / 3600)
+    } else {
+        format!("{} d", seconds / 86_400)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PLAIN: Paint = Paint { colour: false, unicode: true, width: None };
+
+    fn document() -> StatusDocument {
+        let part = |path: &str, kind: &str, name: &str, status: &str| {
+            format!(
+                r#"{{"path":"{path}","kind":"{kind}","name":"{name}","status":"{status}","cause":null,
+                "remedy":null,"since":null,"sources":["ipmi"]}}"#
+            )
+        };
+        let mut parts = vec![
+            part("", "host", "q01", "critical"),
+            part("module/0", "module", "module 0", "critical"),
+        ];
+        parts.push(
+            r#"{"path":"module/0/fan/3","kind":"fan","name":"M0_FAN3\u001b[2J","status":"critical",
+            "cause":"0 RPM, lower critical 1125 RPM","remedy":"replace the fan module",
+            "since":"2026-11-24T14:48:00Z","sources":["ipmi"]}"#
+                .into(),
+        );
+        for n in 0..3 {
+            parts.push(part(&format!("module/0/fan/{n}"), "fan", &format!("F{n}"), "ok"));
+        }
+        parts.push(part("psu/0", "psu", "PSU0", "ok"));
+        let text = format!(
+            r#"{{"schema":"socle.status/1","host":"q01","model":"BullSequana S200",
+            "at":"2026-11-24T15:00:00Z","status":"critical","components":[{}],
+            "sources":[{{"name":"ipmi","state":"ok","age_s":3.1,"error":null}},
+            {{"name":"edac","state":"absent","age_s":null,"error":null}}],"degraded":[]}}"#,
+            parts.join(",")
+        );
+        serde_json::from_str(&text).unwrap()
+    }
+
+    #[test]
+    fn what_is_wrong_is_spelled_out_and_the_rest_counted() {
+        let expected = "\
+q01  BullSequana S200  ✖ critical  2026-11-24 15:00:00Z
+
+✖ module/0  module 0  critical
+└─ ✖ fan  critical
+   ├─ ✖ 3  M0_FAN3\\u{1b}[2J  critical
+   │     0 RPM, lower critical 1125 RPM · says ipmi · for 12 min
+   │     → replace the fan module
+   └─ ✔ 3 ok: 3 fan
+✔ 1 ok: 1 psu
+
+sources  ipmi 3 s
+absent   edac
+";
+        let text = render(&document(), false, PLAIN);
+        assert!(text == expected, "{text}");
+    }
+}

@@ -1,0 +1,77 @@
+//! Layouts and ioctl numbers against `<linux/ipmi.h>`, by a C program compiled on the spot.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_types,
+    reason = "the C compiler is the oracle; a broken build machine may fail the test loudly"
+)]
+
+use socle_sys::ipmi::*;
+use std::fmt::Write as _;
+use std::mem::offset_of;
+use std::process::Command;
+
+#[test]
+fn ipmi_structures_match_the_kernel_header() {
+    let mut source = String::from(
+        "#include <stddef.h>\n#include <stdio.h>\n#include <sys/ioctl.h>\n#include <linux/ipmi.h>\n\
+         #define V(x) printf(\"%s=%lu\\n\", #x, (unsigned long)(x))\nint main(void) {\n",
+    );
+    let mut expected = String::new();
+    for (term, ours) in facts() {
+        writeln!(source, "V({term});").unwrap();
+        writeln!(expected, "{term}={ours}").unwrap();
+    }
+    source.push_str("return 0; }\n");
+    let dir = std::env::temp_dir().join(format!("socle-abi-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let (file, program) = (dir.join("abi.c"), dir.join("abi"));
+    std::fs::write(&file, source).unwrap();
+    let Ok(compiled) = Command::new("cc").arg("-o").arg(&program).arg(&file).output() else {
+        println!("skipped: no C compiler (package gcc) to read <linux/ipmi.h> with");
+        return;
+    };
+    assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
+    let said = Command::new(&program).output().unwrap();
+    std::fs::remove_dir_all(&dir).unwrap();
+    assert_eq!(String::from_utf8(said.stdout).unwrap(), expected);
+}
+
+fn facts() -> Vec<(&'static str, u64)> {
+    let size = |size: usize| u64::try_from(size).unwrap();
+    vec![
+        ("IPMICTL_SEND_COMMAND", SEND_COMMAND),
+        ("IPMICTL_RECEIVE_MSG_TRUNC", RECEIVE_MSG_TRUNC),
+        ("IPMI_MAX_MSG_LENGTH", size(MESSAGE_MAX)),
+        ("IPMI_RESPONSE_RECV_TYPE", u64::try_from(RECEIVED_RESPONSE).unwrap()),
+        ("IPMI_SYSTEM_INTERFACE_ADDR_TYPE", u64::try_from(ADDRESS_SYSTEM_INTERFACE).unwrap()),
+        ("IPMI_IPMB_ADDR_TYPE", u64::try_from(ADDRESS_IPMB).unwrap()),
+        ("IPMI_BMC_CHANNEL", u64::try_from(CHANNEL_BMC).unwrap()),
+        ("sizeof(struct ipmi_system_interface_addr)", size(size_of::<SystemInterfaceAddr>())),
+        (
+            "offsetof(struct ipmi_system_interface_addr, channel)",
+            size(offset_of!(SystemInterfaceAddr, channel)),
+        ),
+        (
+            "offsetof(struct ipmi_system_interface_addr, lun)",
+            size(offset_of!(SystemInterfaceAddr, lun)),
+        ),
+        ("sizeof(struct ipmi_ipmb_addr)", size(size_of::<IpmbAddr>())),
+        ("offsetof(struct ipmi_ipmb_addr, slave_addr)", size(offset_of!(IpmbAddr, slave_addr))),
+        ("offsetof(struct ipmi_ipmb_addr, lun)", size(offset_of!(IpmbAddr, lun))),
+        ("sizeof(struct ipmi_addr)", size(size_of::<AnyAddr>())),
+        ("sizeof(struct ipmi_msg)", size(size_of::<Msg>())),
+        ("offsetof(struct ipmi_msg, cmd)", size(offset_of!(Msg, cmd))),
+        ("offsetof(struct ipmi_msg, data_len)", size(offset_of!(Msg, data_len))),
+        ("offsetof(struct ipmi_msg, data)", size(offset_of!(Msg, data))),
+        ("sizeof(struct ipmi_req)", size(size_of::<Req>())),
+        ("offsetof(struct ipmi_req, addr_len)", size(offset_of!(Req, addr_len))),
+        ("offsetof(struct ipmi_req, msgid)", size(offset_of!(Req, msgid))),
+        ("offsetof(struct ipmi_req, msg)", size(offset_of!(Req, msg))),
+        ("sizeof(struct ipmi_recv)", size(size_of::<Recv>())),
+        ("offsetof(struct ipmi_recv, addr)", size(offset_of!(Recv, addr))),
+        ("offsetof(struct ipmi_recv, addr_len)", size(offset_of!(Recv, addr_len))),
+        ("offsetof(struct ipmi_recv, msgid)", size(offset_of!(Recv, msgid))),
+        ("offsetof(struct ipmi_recv, msg)", size(offset_of!(Recv, msg))),
+    ]
+}
