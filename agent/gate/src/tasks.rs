@@ -44,10 +44,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let config = config::load(&file, named)?;
     check(config.clone())?;
     let listeners = listen::take(&config.gate.listen)?;
-    // One thread, whatever the CPU count: the default would start one for each of 1,792 CPUs.
+    // One thread, whatever the CPU count: the default would start one for each of 1,792 CPUs. What
+    // blocks is done by `pool`, so the runtime's own threads for that are never started.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(1)
         .build()
         .context("starting the runtime")?;
     runtime.block_on(serve(args, config, listeners))
@@ -74,6 +74,7 @@ async fn serve(args: Args, config: Config, listeners: listen::Listeners) -> anyh
         news,
         read_once,
         stop: stopped.clone(),
+        pool: pool.clone(),
         root: args.root(),
         state: state.clone(),
     });
@@ -178,6 +179,8 @@ fn reload(args: &Args, app: &App, pool: &Arc<Pool>, root: &kernel::Root) -> anyh
     let (file, named) = args.config();
     let config = config::load(&file, named)?;
     let scraper = scraper(pool, root, &config)?;
-    app.set(scraper, config.interval_s);
+    app.set(scraper.clone(), config.interval_s);
+    // A first reading, so that `socle status` knows of the new sources.
+    tokio::spawn(async move { scraper.collect(None).await });
     Ok(())
 }
