@@ -17,6 +17,7 @@ mod link;
 mod listen;
 mod log;
 mod notify;
+mod parent;
 mod pool;
 mod reader;
 mod scrape;
