@@ -35,6 +35,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
         gate: ground.sockets.join("gate"),
         admin: ground.sockets.join("admin"),
         page: page.clone(),
+        config: config.clone(),
     })?;
     greet(&page, &places.host)?;
     let plan = supervise::Plan { config, root, places, owners, sockets };
