@@ -30,8 +30,8 @@ const ENABLED: &[&str] = &[
 /// Folders of unit files.
 const UNITS: &[&str] = &["etc/systemd/system", "usr/lib/systemd/system", "lib/systemd/system"];
 
-const REMEDY: &str = "each may run beside socle; stop an exporter that nobody scrapes any more \
-     (systemctl disable --now UNIT): it reads the same BMC and the same files again";
+const REMEDY: &str = "each may run beside socle; an exporter that nobody scrapes any more only costs: \
+     systemctl disable --now UNIT";
 
 /// Who else is here.
 pub(super) fn check(root: &Path) -> Check {

@@ -21,18 +21,19 @@ use std::time::Duration;
 /// How long an agent may take to answer one question here.
 const PATIENCE: Duration = Duration::from_millis(700);
 
-/// The ten checks, in the order in which they are shown, and how the halves call their share of each.
-const CHECKS: [(&str, &[&str]); 10] = [
-    ("driver", &["ipmi driver"]),
-    ("permissions", &["permissions"]),
-    ("agents", &["other-agents"]),
-    ("clock", &["clock"]),
-    ("disk", &["disk"]),
-    ("sandbox", &["gate-sandbox", "host sandbox"]),
-    ("baseline", &[]),
-    ("page", &[]),
-    ("configuration", &["host configuration"]),
-    ("link", &["link", "sources"]),
+/// The ten checks, in the order in which they are shown; how the halves call their share of each; and
+/// whether their words stand beside ours, or only where they are worse than what we saw.
+const CHECKS: [(&str, &[&str], bool); 10] = [
+    ("driver", &["ipmi driver"], true),
+    ("permissions", &["permissions"], true),
+    ("agents", &["other-agents"], false),
+    ("clock", &["clock"], false),
+    ("disk", &["disk"], false),
+    ("sandbox", &["gate-sandbox", "host sandbox"], false),
+    ("baseline", &[], false),
+    ("page", &[], false),
+    ("configuration", &["host configuration"], true),
+    ("link", &["link", "sources"], true),
 ];
 
 /// Prints the checks; exit 1 when one failed.
@@ -78,10 +79,11 @@ fn look(
 fn join(own: Vec<Check>, mut theirs: Vec<Check>) -> Vec<Check> {
     let mut joined = Vec::new();
     for check in own {
-        let names = CHECKS.iter().find(|(name, _)| *name == check.name);
-        let names = names.map(|(_, names)| *names).unwrap_or_default();
-        let more: Vec<_> =
+        let known = CHECKS.iter().find(|(name, ..)| *name == check.name);
+        let (_, names, beside) = known.copied().unwrap_or(("", &[], true));
+        let mut more: Vec<_> =
             theirs.extract_if(.., |one| names.contains(&one.name.as_str())).collect();
+        more.retain(|one| beside || one.result > check.result);
         joined.push(one(check, more));
     }
     joined.extend(theirs);
@@ -99,7 +101,7 @@ fn one(own: Check, more: Vec<Check>) -> Check {
             texts.push(&check.text);
         }
     }
-    let text = texts.join("; ");
+    let text = if texts.is_empty() { "nothing to tell".into() } else { texts.join("; ") };
     let mut worst = all.iter().filter(|check| check.result == result);
     let remedy = worst.find_map(|check| check.remedy.clone());
     Check { name, result, text, remedy }

@@ -143,13 +143,21 @@ impl Page {
                 Tone::Bad,
             );
         }
-        let fresh: Vec<_> = of(SourceState::Ok)
-            .map(|source| format!("{} {}", paint.clean(&source.name), age(source.age_s)))
-            .collect();
+        let mut fresh: Vec<(String, Vec<String>)> = Vec::new();
+        for source in of(SourceState::Ok) {
+            let (age, name) = (age(source.age_s), paint.clean(&source.name));
+            match fresh.iter_mut().find(|(known, _)| *known == age) {
+                Some((_, names)) => names.push(name),
+                None => fresh.push((age, vec![name])),
+            }
+        }
+        let fresh: Vec<_> =
+            fresh.iter().map(|(age, names)| format!("{} {age}", names.join(", "))).collect();
         let absent: Vec<_> = of(SourceState::Absent).map(|one| paint.clean(&one.name)).collect();
-        for (lead, list) in [("sources  ", fresh), ("absent   ", absent)] {
-            if !list.is_empty() {
-                paint.paragraph(&mut self.out, lead, &list.join(", "), Tone::Quiet);
+        let between = paint.pick(" · ", "; ");
+        for (lead, text) in [("sources  ", fresh.join(between)), ("absent   ", absent.join(", "))] {
+            if !text.is_empty() {
+                paint.paragraph(&mut self.out, lead, &text, Tone::Quiet);
             }
         }
     }
