@@ -21,7 +21,7 @@ use crate::pool::Pool;
 use crate::reader::Reader;
 use crate::scrape::{Limits, Scraper};
 use crate::verdict::{FactsDesk, Verdict};
-use crate::{kernel, listen, notify, verdict};
+use crate::{kernel, listen, notify, parent, verdict};
 use anyhow::Context as _;
 use sd_notify::NotifyState;
 use std::sync::{Arc, Mutex};
@@ -34,7 +34,7 @@ const LOOK: Duration = Duration::from_secs(30);
 
 /// What `--check` checks beyond the keys: that the sources take the settings.
 pub(crate) fn check(config: Config) -> anyhow::Result<()> {
-    kernel::settings(&config.metrics)?;
+    config.metrics.settings()?;
     Ok(())
 }
 
@@ -151,12 +151,15 @@ async fn signals(
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
     let mut hangup = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
+    let parent = parent::gone();
+    tokio::pin!(parent);
     let patience = notify::watchdog();
     let mut watchdog = tokio::time::interval(patience.unwrap_or(Duration::from_secs(3600)));
     loop {
         tokio::select! {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
+            () = &mut parent => return Ok(()),
             _ = hangup.recv() => {
                 notify::reloading();
                 match reload(args, app, pool, root) {
