@@ -1,7 +1,5 @@
 //! The life of the process: arguments, configuration, signals, the service manager, locks.
 
-#![expect(clippy::unwrap_used, reason = "a broken set-up may fail the tests loudly")]
-
 mod support;
 
 use nix::sys::signal::Signal;
