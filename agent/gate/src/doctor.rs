@@ -83,7 +83,7 @@ fn disk(state: &Path) -> Check {
     let remedy = "events are kept in memory until there is room; free some, or see --state";
     match statvfs(state) {
         Ok(stat) => {
-            let free = u64::from(stat.blocks_available()) * u64::from(stat.fragment_size());
+            let free = stat.blocks_available().saturating_mul(stat.fragment_size());
             let text = format!("{} MiB free for {}", free >> 20, state.display());
             if free < LEAST_FREE {
                 check("disk", CheckResult::Warning, text, Some(remedy))
@@ -113,7 +113,7 @@ fn sandbox(path: &Path) -> Check {
             .unwrap_or_default()
     };
     let root = field("Uid").split_whitespace().any(|uid| uid == "0");
-    let capable = field("CapEff").trim_start_matches('0') != "" || root;
+    let capable = !field("CapEff").trim_start_matches('0').is_empty() || root;
     let missing: Vec<_> = [
         (root, "runs as root"),
         (capable, "holds capabilities"),

@@ -159,10 +159,10 @@ impl Task {
         };
         let sensors = SensorsDocument { schema: SENSORS_SCHEMA.into(), sensors: judged.sensors };
         let mut page = Page::default();
-        let shown = ipmi::from_link(&mut page, &hardware, now);
+        let shown = ipmi::from_link(&mut page, &hardware, self.app.interval_s(), now);
         let ipmi_text = page.as_str().to_owned();
         page.clear();
-        own::verdict(&mut page, &status, &sensors.sensors, &shown);
+        own::verdict(&mut page, &status, &sensors.sensors, shown);
         let own_text = page.as_str().to_owned();
         self.verdict.send_replace(Arc::new(Verdict { status, sensors, ipmi_text, own_text }));
         if !judged.events.is_empty() {

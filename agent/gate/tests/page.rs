@@ -1,5 +1,4 @@
 //! The page as a scraper sees it: parts, encodings, limits, sources that hang.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails loudly")]
 
 mod common;
 

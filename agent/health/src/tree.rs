@@ -7,7 +7,9 @@ use socle_model::{ComponentPath, Status, Timestamp};
 use std::collections::BTreeMap;
 
 struct Node {
+    /// The name all findings agree on: a part with several sensors is called by its kind and number.
     name: Option<String>,
+    names: usize,
     status: Status,
     cause: Option<String>,
     remedy: Option<String>,
@@ -16,7 +18,14 @@ struct Node {
 
 impl Default for Node {
     fn default() -> Self {
-        Node { name: None, status: Status::Ok, cause: None, remedy: None, sources: Vec::new() }
+        Node {
+            name: None,
+            names: 0,
+            status: Status::Ok,
+            cause: None,
+            remedy: None,
+            sources: Vec::new(),
+        }
     }
 }
 
@@ -57,8 +66,9 @@ fn absorb(node: &mut Node, finding: Finding) {
     if !node.sources.iter().any(|source| source == finding.source) {
         node.sources.push(finding.source.to_owned());
     }
-    if node.name.is_none() {
-        node.name = finding.name;
+    if finding.name.is_some() && finding.name != node.name {
+        node.names += 1;
+        node.name = finding.name.filter(|_| node.names == 1);
     }
     if finding.status > node.status {
         node.status = finding.status;

@@ -39,6 +39,34 @@ pub struct SensorRecord {
     pub name: String,
 }
 
+/// Who answers for a sensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The BMC itself: can be asked in band.
+    Bmc,
+    /// Software, by its id: nobody can be asked.
+    Software(u8),
+    /// Another controller, by its slave address and channel: would need bridging.
+    Satellite {
+        /// Slave address, even.
+        address: u8,
+        /// Channel.
+        channel: u8,
+    },
+}
+
+impl SensorRecord {
+    /// Who answers for it (section 43.1, bytes 6 and 7).
+    #[must_use]
+    pub const fn owned_by(&self) -> Owner {
+        match (self.owner, self.channel) {
+            (0x20, 0) => Owner::Bmc,
+            (id, _) if id & 1 == 1 => Owner::Software(id >> 1),
+            (address, channel) => Owner::Satellite { address, channel },
+        }
+    }
+}
+
 /// Assertion, deassertion and settable/readable masks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(missing_docs, reason = "named as in section 43.1")]
