@@ -1,15 +1,11 @@
 //! A BMC of our own making behind ipmi_sim: values, thresholds, states, LUNs, the log, and a BMC that
 //! dies and comes back as another one.
 
-#![expect(clippy::unwrap_used, reason = "a broken set-up may fail the tests loudly")]
-
-mod support;
-
+use crate::support::{Sim, Watched, over_tcp};
 use socle_model::Absent;
 use socle_model::bmc::{Bmc, BmcData, Sensor};
 use std::fmt::Write as _;
 use std::path::PathBuf;
-use support::{Sim, Watched, over_tcp};
 use tempfile::TempDir;
 
 /// A full record (IPMI 2.0 section 43.1): M, B, exponents, units and an 8-bit name.

@@ -1,13 +1,5 @@
 //! A bus under test, and ipmi_sim behind it.
 
-#![expect(
-    unreachable_pub,
-    clippy::unwrap_used,
-    clippy::disallowed_types,
-    clippy::panic,
-    reason = "shared by several tests that each use a part; a broken set-up may fail them loudly"
-)]
-
 use socle_hardware::bus::{Bus, Opener, Seen};
 use socle_hardware::device::OpenError;
 use socle_hardware::sel_ring::SelRing;
@@ -26,7 +18,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// ipmi_sim with a command file; killed at the end.
-pub struct Sim {
+pub(crate) struct Sim {
     dir: TempDir,
     ports: [u16; 3],
     child: Child,
@@ -34,7 +26,7 @@ pub struct Sim {
 
 impl Sim {
     /// `None`, said on stdout, when ipmi_sim is not installed.
-    pub fn start(emu: &Path) -> Option<Sim> {
+    pub(crate) fn start(emu: &Path) -> Option<Sim> {
         let ports = free_ports();
         let dir = TempDir::new().unwrap();
         let child = Sim::spawn(&dir, ports, emu)?;
@@ -83,12 +75,12 @@ impl Sim {
         }
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
     }
 
     /// One command of ipmi_sim_cmd(5); what it says until its prompt.
-    pub fn console(&self, command: &str) -> Option<String> {
+    pub(crate) fn console(&self, command: &str) -> Option<String> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.ports[2]));
         let mut stream = TcpStream::connect(address).ok()?;
         stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
@@ -106,18 +98,18 @@ impl Sim {
         Some(String::from_utf8_lossy(&said).into_owned())
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.ports[1]))
     }
 
     /// Ends it, as a power cut of the BMC would.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Starts it again on the same ports with another command file.
-    pub fn start_again(&mut self, emu: &Path) {
+    pub(crate) fn start_again(&mut self, emu: &Path) {
         self.child = Sim::spawn(&self.dir, self.ports, emu).unwrap();
         self.wait();
     }
@@ -163,7 +155,7 @@ impl Stream for Tcp {
 }
 
 /// Opens ipmi_sim's serial port.
-pub fn over_tcp(address: SocketAddr) -> Opener {
+pub(crate) fn over_tcp(address: SocketAddr) -> Opener {
     Box::new(move |_| {
         let stream = TcpStream::connect(address).map_err(|_| OpenError::Missing)?;
         stream.set_nodelay(true).map_err(|error| OpenError::Other(error.to_string()))?;
@@ -174,16 +166,16 @@ pub fn over_tcp(address: SocketAddr) -> Opener {
 }
 
 /// A running bus and what it publishes.
-pub struct Watched {
-    pub bus: Bus,
-    pub records: Arc<Mutex<SelRing>>,
+pub(crate) struct Watched {
+    pub(crate) bus: Bus,
+    pub(crate) records: Arc<Mutex<SelRing>>,
     seen: Receiver<Seen>,
     _root: TempDir,
 }
 
 impl Watched {
     /// A sweep a second, the bus for us alone.
-    pub fn start(opener: Opener) -> Watched {
+    pub(crate) fn start(opener: Opener) -> Watched {
         let settings = Settings { device: "/dev/test".into(), interval_s: 1, bus_share: 1.0 };
         let root = TempDir::new().unwrap();
         let records = Arc::new(Mutex::new(SelRing::default()));
@@ -195,7 +187,7 @@ impl Watched {
     }
 
     /// The first thing published for which `wanted` holds.
-    pub fn until(&self, limit_s: u64, wanted: impl Fn(&Seen) -> bool) -> Seen {
+    pub(crate) fn until(&self, limit_s: u64, wanted: impl Fn(&Seen) -> bool) -> Seen {
         let deadline = Instant::now() + Duration::from_secs(limit_s);
         let mut last = None;
         loop {
@@ -209,7 +201,7 @@ impl Watched {
     }
 
     /// What the BMC says in the next snapshot for which `wanted` holds.
-    pub fn present(&self, limit_s: u64, wanted: impl Fn(&BmcData) -> bool) -> Box<BmcData> {
+    pub(crate) fn present(&self, limit_s: u64, wanted: impl Fn(&BmcData) -> bool) -> Box<BmcData> {
         let seen =
             self.until(limit_s, |seen| matches!(&seen.bmc, Bmc::Present(data) if wanted(data)));
         let Bmc::Present(data) = seen.bmc else { panic!("just matched") };
@@ -218,6 +210,6 @@ impl Watched {
 }
 
 /// Waits without a call that production code may not make.
-pub fn pause(milliseconds: u64) {
+pub(crate) fn pause(milliseconds: u64) {
     std::thread::park_timeout(Duration::from_millis(milliseconds));
 }

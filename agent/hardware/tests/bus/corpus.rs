@@ -1,13 +1,9 @@
 //! Three real machines, as captured by InfraSIM, behind ipmi_sim: everything is read without a fault.
 
-#![expect(clippy::unwrap_used, reason = "a broken set-up may fail the tests loudly")]
-
-mod support;
-
+use crate::support::{Sim, Watched, over_tcp};
 use socle_model::Absent;
 use socle_model::bmc::Sensor;
 use std::path::PathBuf;
-use support::{Sim, Watched, over_tcp};
 
 /// What is known of a machine from other tools: sensors with thresholds and with states, and how many
 /// are owned by software (B1h) and cannot be read.

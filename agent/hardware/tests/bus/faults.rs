@@ -1,10 +1,7 @@
 //! What no simulator does: silence, a busy driver for ever, torn answers, a record that changes while it
 //! is read, a device that goes and comes. The BMC here is a function.
 
-#![expect(clippy::unwrap_used, reason = "a broken set-up may fail the tests loudly")]
-
-mod support;
-
+use crate::support::{Watched, pause};
 use socle_hardware::bus::{Opener, Seen};
 use socle_hardware::device::OpenError;
 use socle_ipmi::{Completion, Request, Response, Transport, TransportError};
@@ -12,7 +9,6 @@ use socle_model::Absent;
 use socle_model::bmc::{Bmc, SourceState};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::{Watched, pause};
 
 /// How the BMC behaves now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
