@@ -183,7 +183,7 @@ def set_states(b, s, number, bits):
 
 
 def add_analog(b, kind, name, formula, *, typ, unit, entity, lun=0, encoding=LATIN, percent=0, rate=0, modifier=(0, 0),
-               fault=None, unreadable=None, raw=None, thresholds=True):
+               fault=None, unreadable=None, raw=None, thresholds=True, six=False):
     """One full record with its sensor; `fault` is the index of a threshold that is passed."""
     fmt, m, bb, k1, k2, lin = formula
     f = {"format": fmt, "m": m, "b": bb, "b_exp": k1, "r_exp": k2, "linearization": lin, "unit": unit,
@@ -197,6 +197,8 @@ def add_analog(b, kind, name, formula, *, typ, unit, entity, lun=0, encoding=LAT
     mask = rng.choice([0x3F, 0x3F, 0x1B, 0x38, 0x07, 0x02, 0x18]) if thresholds else 0
     if raw is None:
         raw = rng.randrange(55, 85)
+    if six:
+        mask = 0x3F
     if fault is not None:
         mask = 0x3F
         raw = limits[fault] - 3 if fault < 3 else limits[fault] + 1
@@ -314,7 +316,8 @@ def add_odd(b):
     add_analog(b, "hostile", "M1 \"F\\A\n7", (0, 100, 0, 0, 0, 0), typ=0x04, unit=18, entity=29)
     add_analog(b, "hostile", f"M{rng.randrange(4)}_T\xe9mp", (0, 1, 0, 0, 0, 0), typ=0x01, unit=1, entity=7)
     for i in range(5):
-        add_analog(b, "unreadable", f"GONE_{i}", (0, 1, 0, 0, 0, 0), typ=0x01, unit=1, entity=7, unreadable="no_sensor")
+        add_analog(b, "unreadable", f"GONE_{i}", (0, 1, 0, 0, 0, 0), typ=0x01, unit=1, entity=7, unreadable="no_sensor",
+                   thresholds=False)  # with thresholds FreeIPMI 1.6.10 ends at the CBh they answer
     for i in range(3):
         add_analog(b, "unreadable", f"OFF_{i}", (0, 1, 0, 0, 0, 0), typ=0x01, unit=1, entity=7, unreadable="no_scanning")
     for i in range(2):
@@ -330,12 +333,10 @@ def choose_driven(b):
     def fit(kind):
         return [s for s in b.sensors if s["kind"] == kind and s["formula"]["format"] == 0
                 and s["threshold_mask"] == 0x3F and s["lun"] == 0]
-    typ, unit, entity, pattern, _ = ANALOG["fan"]
-    while not fit("fan"):
-        add_analog(b, "fan", pattern.format(m=0, i=9), (0, 75, 0, 0, 0, 0), typ=typ, unit=unit, entity=entity)
-    typ, unit, entity, pattern, _ = ANALOG["temperature"]
-    while not fit("temperature"):
-        add_analog(b, "temperature", pattern.format(m=0, i=9), (0, 1, 0, 0, 0, 0), typ=typ, unit=unit, entity=entity)
+    for kind, formula in (("fan", (0, 75, 0, 0, 0, 0)), ("temperature", (0, 1, 0, 0, 0, 0))):
+        typ, unit, entity, pattern, _ = ANALOG[kind]
+        if not fit(kind):
+            add_analog(b, kind, pattern.format(m=0, i=9), formula, typ=typ, unit=unit, entity=entity, six=True)
     supplies = [s for s in b.sensors if s["type"] == 0x08 and not s["unreadable"] and s["share"] == 1]
     return {"fan": b.rng.choice(fit("fan"))["record_id"], "temperature": b.rng.choice(fit("temperature"))["record_id"],
             "psu": b.rng.choice(supplies)["record_id"]}
