@@ -128,3 +128,19 @@ def running(emu, sel=None, folder=None):
             yield sim
         finally:
             sim.stop()
+
+
+@contextlib.contextmanager
+def unix_door(port, path):
+    """A Unix socket at `path` that leads to the sim's serial port: what `[ipmi] device` is set to."""
+    relay = subprocess.Popen(["socat", f"UNIX-LISTEN:{path},fork", f"TCP:127.0.0.1:{port}"],
+                             stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(100):
+            if pathlib.Path(path).exists():
+                break
+            time.sleep(0.02)
+        yield path
+    finally:
+        relay.terminate()
+        relay.wait()
