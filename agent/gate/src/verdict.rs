@@ -9,6 +9,7 @@ use crate::kernel::Facts;
 use crate::link::Hardware;
 use crate::pool::Pool;
 use crate::sources;
+use axum::body::Bytes;
 use jiff::Timestamp;
 use socle_model::Status;
 use socle_model::bmc::{Degraded, SelRecord};
@@ -16,7 +17,7 @@ use socle_model::documents::{SENSORS_SCHEMA, STATUS_SCHEMA, SensorsDocument, Sta
 use socle_model::facts::KernelFacts;
 use socle_model::metrics::Page;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -36,7 +37,9 @@ pub(crate) struct Verdict {
     /// The status document; its `sources` are filled in when it is asked for.
     pub(crate) status: StatusDocument,
     /// The sensors document.
-    pub(crate) sensors: SensorsDocument,
+    sensors: SensorsDocument,
+    /// The same as JSON, made by the first who asks.
+    sensors_json: OnceLock<Option<Bytes>>,
     /// `ipmi_*`.
     pub(crate) ipmi_text: String,
     /// The part of `socle_*` that only a verdict changes.
@@ -58,9 +61,20 @@ impl Verdict {
                 degraded: Vec::new(),
             },
             sensors: SensorsDocument { schema: SENSORS_SCHEMA.into(), sensors: Vec::new() },
+            sensors_json: OnceLock::new(),
             ipmi_text: String::new(),
             own_text: String::new(),
         }
+    }
+
+    /// The sensors document as JSON; `None` when it cannot be written as such.
+    pub(crate) fn sensors(&self) -> Option<Bytes> {
+        let make = || {
+            let mut text = serde_json::to_vec(&self.sensors).ok()?;
+            text.push(b'\n');
+            Some(Bytes::from(text))
+        };
+        self.sensors_json.get_or_init(make).clone()
     }
 }
 
@@ -141,7 +155,7 @@ impl Task {
             now,
             facts: self.facts.last.as_ref(),
             hardware: &hardware,
-            sources: reports.iter().map(sources::kernel).collect(),
+            sources: reports.iter().filter_map(sources::kernel).collect(),
             records: std::mem::take(records),
             interval_s: self.app.interval_s(),
         };
@@ -164,7 +178,14 @@ impl Task {
         page.clear();
         own::verdict(&mut page, &status, &sensors.sensors, shown);
         let own_text = page.as_str().to_owned();
-        self.verdict.send_replace(Arc::new(Verdict { status, sensors, ipmi_text, own_text }));
+        let sensors_json = OnceLock::new();
+        self.verdict.send_replace(Arc::new(Verdict {
+            status,
+            sensors,
+            sensors_json,
+            ipmi_text,
+            own_text,
+        }));
         if !judged.events.is_empty() {
             let mut events = lock(&self.events);
             for event in judged.events {

@@ -21,6 +21,14 @@ pub enum SettingsError {
         /// The valid key that looks most like it.
         nearest: &'static str,
     },
+    /// There is no such source.
+    #[error("metrics: there is no source {name:?}{}", nearest.map(|near| format!("; the nearest is {near}")).unwrap_or_default())]
+    Source {
+        /// The name as written.
+        name: String,
+        /// The source whose name looks most like it.
+        nearest: Option<&'static str>,
+    },
     /// The value is no regular expression.
     #[error("metrics.filters: {key:?}: {source}")]
     Regex {

@@ -1,5 +1,4 @@
 //! The sources over trees made here: what they print, and what they refuse.
-#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 use socle_kernel::{ReadError, Root, SOURCES, Settings, facts::Facts};
 use socle_model::metrics::Page;
