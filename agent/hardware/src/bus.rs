@@ -7,6 +7,7 @@ use crate::sel_ring::SelRing;
 use crate::session::{End, Session};
 use crate::settings::Settings;
 use socle_ipmi::Transport;
+use socle_ipmi::sel::Tail;
 use socle_model::Timestamp;
 use socle_model::bmc::{Bmc, BmcData, Degraded, Source, SourceState};
 use std::path::{Path, PathBuf};
@@ -139,6 +140,7 @@ impl Bus {
             beat: Arc::clone(&beat),
             source: Seen::starting().source,
             degraded: Vec::new(),
+            tail: Tail::default(),
             last: None,
         };
         let body = move || {
@@ -191,6 +193,8 @@ pub(crate) struct Worker {
     pub(crate) beat: Arc<Beat>,
     source: Source,
     pub(crate) degraded: Vec<Degraded>,
+    /// The place in the log, kept while the device comes and goes: no record is told twice.
+    pub(crate) tail: Tail,
     last: Option<Box<BmcData>>,
 }
 
@@ -301,6 +305,9 @@ impl Worker {
 
     /// Publishes what the BMC said. `fault` is what went wrong in the meantime.
     pub(crate) fn present(&mut self, data: &BmcData, fault: Option<String>) {
+        if self.source.state != SourceState::Ok || self.last.is_none() {
+            tracing::info!(sensors = data.sensors.len(), "the BMC answers");
+        }
         self.source.state = SourceState::Ok;
         if let Some(fault) = fault {
             self.source.errors = self.source.errors.saturating_add(1);

@@ -1,5 +1,7 @@
 //! Who announces a BMC, over small trees; and what a bus says when the device is not there.
 
+#![expect(clippy::unwrap_used, reason = "a broken set-up may fail the tests loudly")]
+
 use socle_hardware::bus::{Bus, Seen};
 use socle_hardware::presence::announced;
 use socle_hardware::sel_ring::SelRing;

@@ -26,6 +26,10 @@ enum Mood {
     Restless,
     /// Sensor 2 does not answer, everything else does.
     OneDeaf,
+    /// No sensor answers, everything else does.
+    AllDeaf,
+    /// The policy forbids chassis status.
+    Restricted,
 }
 
 /// A BMC with two temperatures.
@@ -47,12 +51,12 @@ const RECORDS: [&[u8]; 2] = [
 impl Fake {
     fn answer(&self, request: &Request, mood: Mood) -> Vec<u8> {
         match (request.netfn, request.cmd, request.data.as_slice()) {
+            _ if mood == Mood::Unspecified => vec![0xff],
             (0x06, 0x01, _) => {
                 let updating = if mood == Mood::Updating { 0x80 } else { 0 };
                 vec![0, 0x20, 1, 2 | updating, 0x60, 2, 0x9f, 0xa2, 2, 0, 0, 1]
             }
             _ if mood == Mood::Updating => vec![0xd1],
-            _ if mood == Mood::Unspecified => vec![0xff],
             _ if mood == Mood::Torn => vec![0],
             (0x0a, 0x20, _) => vec![0, 0x51, 2, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0],
             (0x0a, 0x22, _) => vec![0, 7, 0],
@@ -67,6 +71,7 @@ impl Fake {
                 [&next, record.get(from..to).unwrap()].concat()
             }
             (0x04, 0x2d, &[number]) => vec![0, 40 + number, 0xc0, 0],
+            (0x00, 0x01, _) if mood == Mood::Restricted => vec![0xd4],
             (0x00, 0x01, _) => vec![0, 1, 0, 0],
             (0x0a, 0x40, _) => vec![0, 0x51, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
             _ => vec![0xc1],
@@ -78,7 +83,9 @@ impl Transport for Fake {
     fn exchange(&mut self, request: &Request, _: Duration) -> Result<Response, TransportError> {
         let mood = *self.mood.lock().unwrap();
         *self.asked.lock().unwrap() += 1;
-        let silent = mood == Mood::OneDeaf && request.cmd == 0x2d && request.data == [2];
+        let reading = request.cmd == 0x2d;
+        let silent =
+            reading && (mood == Mood::AllDeaf || mood == Mood::OneDeaf && request.data == [2]);
         match mood {
             Mood::Silent => return Err(TransportError::TimedOut(Duration::ZERO)),
             Mood::Busy => return Err(TransportError::Busy),
@@ -212,4 +219,22 @@ fn an_end_is_quick_even_while_it_waits() {
     let asked = std::time::Instant::now();
     bench.watched.bus.stop(Duration::from_secs(5));
     assert!(asked.elapsed() < Duration::from_secs(1));
+}
+
+#[test]
+fn deaf_sensors_are_no_deaf_bmc() {
+    let bench = Bench::start(Mood::AllDeaf);
+    for _ in 0..2 {
+        let data = bench.watched.present(20, |_| true);
+        assert!(data.sensors.iter().all(|sensor| sensor.absent == Some(Absent::NotAnswered)));
+        assert!(data.up.bmc && data.up.chassis);
+    }
+}
+
+#[test]
+fn what_the_policy_forbids_is_named() {
+    let bench = Bench::start(Mood::Restricted);
+    let seen = bench.watched.until(10, |seen| !seen.degraded.is_empty());
+    assert!(matches!(&seen.bmc, Bmc::Present(data) if !data.up.chassis && data.up.sel));
+    assert!(seen.degraded.first().is_some_and(|degraded| degraded.why.contains("00h/01h")));
 }
