@@ -201,7 +201,7 @@ def add_analog(b, kind, name, formula, *, typ, unit, entity, lun=0, encoding=LAT
         mask = 0x3F
     if fault is not None:
         mask = 0x3F
-        raw = limits[fault] - 3 if fault < 3 else limits[fault] + 1
+        raw = limits[fault] - 1 if fault < 3 else limits[fault] + 1
     number = b.numbers(lun)
     s = {"name": name, "encoding": encoding, "lun": lun, "number": number, "entity_id": entity,
          "entity_instance": rng.randrange(1, 0x20), "type": typ, "code": 0x01, "formula": f, "kind": kind,
