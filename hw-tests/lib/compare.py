@@ -25,6 +25,7 @@ SINGULAR = {22: "second"}
 RATES = ["", "microsecond", "millisecond", "second", "minute", "hour", "day"]
 RATES_FREEIPMI = ["", "us", "ms", "s", "minute", "hour", "day"]
 SEVERITY = {"Nominal": "ok", "Warning": "warning", "Critical": "critical"}
+RESERVED = re.compile(r"state \d+")
 PACKED = (sdrgen.SIX_BIT, sdrgen.BCD)
 
 
@@ -52,6 +53,17 @@ RULES = [
      "ipmitool prints the packed bytes", "IPMI 2.0, 43.15"),
     ("freeipmi", "name", lambda s, ours, row: s["encoding"] in PACKED,
      "FreeIPMI prints the packed bytes", "IPMI 2.0, 43.15"),
+    ("freeipmi", "threshold", lambda s, ours, row: s.get("threshold_access") == 0 and row["limit"] is None,
+     "FreeIPMI believes a record that says \"no thresholds\"; the BMC answers for them and ipmitool shows them",
+     "IPMI 2.0, 43.1 byte 12 bits 3:2 against 35.9 byte 2"),
+    ("freeipmi", "name", lambda s, ours, row: s.get("padded") and row["name"].replace("  ", " ") == ours["name"],
+     "FreeIPMI keeps the padding blank of the id string", "IPMI 2.0, 43.15"),
+    ("ipmitool", "states", lambda s, ours, row: any(RESERVED.fullmatch(w) for w in ours["states"])
+     and said_alike([w for w in ours["states"] if not RESERVED.fullmatch(w)], row["states"]),
+     "ipmitool is silent about offsets the table does not define", "IPMI 2.0, 35.14 bytes 4 and 5 with table 42-3"),
+    ("freeipmi", "status", lambda s, ours, row: s["code"] == 1 and row["bits"] & 0x3F == 0 and passed(ours),
+     "the BMC's status byte is silent, yet its reading has passed its own threshold; FreeIPMI trusts the byte",
+     "IPMI 2.0, 35.14 byte 4 against 35.9"),
     ("freeipmi", "status", lambda s, ours, row: s["code"] == 1 and ours["status"] == "warning"
      and row["status"] == "Nominal" and set(ours["states"]) <= NON_CRITICAL,
      "FreeIPMI's table calls non-critical thresholds nominal; we warn", "IPMI 2.0, table 42-2 code 01h"),
@@ -59,6 +71,14 @@ RULES = [
      and ours["states"] == ["entity absent"],
      "absent is judged against what was once there", "IPMI 2.0, table 42-3 type 25h offset 1"),
 ]
+
+
+def passed(ours):
+    """Whether a reading is at or beyond one of its own thresholds."""
+    limits, value = ours["thresholds"], ours["value"]
+    return value is not None and any(
+        limits[name] is not None and (value <= limits[name] if name.startswith("lower") else value >= limits[name])
+        for name in THRESHOLDS)
 
 
 def half_step(s, value):
@@ -210,6 +230,6 @@ def compare(socle, manifest, freeipmi, ipmitool):
                     unexplained.append((one["name"], "sensor", "there", None, oracle, None))
                     continue
                 for field, left, right in differences(s, ours, row, oracle, k):
-                    why = explain(oracle, field, s, ours, row)
+                    why = explain(oracle, field, s, ours, dict(row, limit=right))
                     (explained if why else unexplained).append((one["name"], field, left, right, oracle, why))
     return explained, unexplained

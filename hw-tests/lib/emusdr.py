@@ -30,7 +30,7 @@ def name_of(data):
         return "", sdrgen.LATIN
     encoding = ENCODINGS[data[0] >> 6]
     text = bytes(data[1:1 + (data[0] & 0x1F)])
-    return text.split(b"\0")[0].decode("latin-1").rstrip(" "), encoding
+    return text.split(b"\0")[0].decode("latin-1"), encoding
 
 
 def ten_bits(low, high):
@@ -50,8 +50,10 @@ def sensor(record_id, r):
         return None
     found = {"record_id": record_id, "record_type": r[3], "owner": r[5], "lun": r[6] & 3, "number": r[7],
              "type": r[12], "code": r[13], "possible": r[18] | (r[19] & 0x7F) << 8, "share": 1, "unreadable": None}
+    found["threshold_access"] = r[11] >> 2 & 3
+    name, found["encoding"] = name_of(r[47 if r[3] == 1 else 31:])
+    found["name"], found["padded"] = name.rstrip(" "), name.endswith(" ")
     if r[3] == 1:
-        found["name"], found["encoding"] = name_of(r[47:])
         if r[20] >> 6 != 3 and r[13] == 1:
             found["formula"] = {"format": r[20] >> 6, "rate": r[20] >> 3 & 7, "modifier_use": r[20] >> 1 & 3,
                                 "percent": r[20] & 1, "unit": r[21], "modifier": r[22], "linearization": r[23] & 0x7F,
@@ -59,7 +61,6 @@ def sensor(record_id, r):
                                 "r_exp": nibble(r[29] >> 4), "b_exp": nibble(r[29] & 0xF)}
         found["sensors"] = [{"name": found["name"], "number": found["number"]}]
         return found
-    found["name"], found["encoding"] = name_of(r[31:])
     found["share"] = max(1, r[23] & 0xF)
     offset, letters = r[24] & 0x7F, r[23] >> 4 & 3 == 1
     found["sensors"] = []
