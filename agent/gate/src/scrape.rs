@@ -138,11 +138,15 @@ impl Writer {
         let share = limits.deadline.mul_f64(0.9);
         scraper
             .reader
-            .round(want, share, |report, page| {
-                let (part, samples) = cut(page.unwrap_or_default(), limits.series_max);
-                report.dropped = samples.saturating_sub(limits.series_max);
-                text.push_str(part);
-                let success = page.is_some() && !matches!(report.failure, Some(Failure::Failed(_)));
+            .round(want, share, |report, said| {
+                if let Some(said) = said {
+                    report.dropped = said.samples.saturating_sub(limits.series_max);
+                    text.push_str(match report.dropped {
+                        0 => said.text,
+                        _ => cut(said.text, limits.series_max).0,
+                    });
+                }
+                let success = said.is_some() && !matches!(report.failure, Some(Failure::Failed(_)));
                 outcomes.push((report.name, report.duration, success));
             })
             .await;
