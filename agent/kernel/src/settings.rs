@@ -14,7 +14,7 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// No source here has such a flag.
-    #[error("metrics.filters: unknown key {key:?}; the nearest is {nearest:?}")]
+    #[error("metrics.filters: unknown key {key:?}; the nearest that exists is {nearest:?}")]
     Unknown {
         /// The key as written.
         key: String,
@@ -22,7 +22,7 @@ pub enum SettingsError {
         nearest: &'static str,
     },
     /// There is no such source.
-    #[error("metrics: there is no source {name:?}{}", nearest.map(|near| format!("; the nearest is {near}")).unwrap_or_default())]
+    #[error("metrics: there is no source {name:?}{}", nearest.map(|near| format!("; the nearest that exists is {near}")).unwrap_or_default())]
     Source {
         /// The name as written.
         name: String,
