@@ -49,9 +49,9 @@ def free_port(kind=socket.SOCK_STREAM):
 class Sim:
     """One running ipmi_sim; `lan`, `serial`, `console` are its ports, `folder` its files."""
 
-    def __init__(self, folder, emu, sel=None):
+    def __init__(self, folder, emu, sel=None, serial=None):
         self.folder = pathlib.Path(folder)
-        self.lan, self.serial = free_port(socket.SOCK_DGRAM), free_port()
+        self.lan, self.serial = free_port(socket.SOCK_DGRAM), serial or free_port()
         self.console = free_port()
         state = self.folder / "state"
         shutil.rmtree(state, ignore_errors=True)
@@ -120,10 +120,10 @@ class Sim:
 
 
 @contextlib.contextmanager
-def running(emu, sel=None, folder=None):
-    """A sim for the length of a `with` block, in a temporary folder unless one is given."""
+def running(emu, sel=None, serial=None):
+    """A sim for the length of a `with` block; `serial` asks for that port."""
     with tempfile.TemporaryDirectory(prefix="socle-bmc-") as temporary:
-        sim = Sim(folder or temporary, emu, sel)
+        sim = Sim(temporary, emu, sel, serial)
         try:
             yield sim
         finally:

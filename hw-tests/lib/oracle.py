@@ -79,3 +79,24 @@ def parse_ipmitool(text):
                                       for theirs, ours in IPMITOOL_LIMITS.items()},
                        "states": re.findall(r"\[(.*?)\]", asserted[1]) if asserted else []})
     return blocks
+
+
+def add_sensor_list(blocks, text):
+    """Puts the thresholds of `ipmitool sensor list` (what the BMC answers) into the blocks of
+    `parse_ipmitool` (which printed those of the SDR); both are in repository order."""
+    row = re.compile(r"(.*?) *\| ([^|\n]{10}) \| ([^|\n]{10,}) \| ([^|\n]{6})" + r"\| ([^|\n]{10})" * 6 + r"\n", re.DOTALL)
+    rows = list(row.finditer(text))
+    sensors = [b for b in blocks if b["name"] is not None]
+    if [r[1].strip() for r in rows] != [b["name"].strip() for b in sensors]:
+        raise RuntimeError("ipmitool's sensor list and sdr list are not about the same sensors")
+    for found, block in zip(rows, sensors):
+        block["thresholds"] = dict(zip(FREEIPMI_COLUMNS, (_number(v.strip()) for v in found.groups()[4:])))
+    return blocks
+
+
+def ask_both(port, cache):
+    """Rows of ipmi-sensors and blocks of ipmitool for the BMC on a LAN port."""
+    blocks = parse_ipmitool(ipmitool(port, "-v", "sdr", "list", "all"))
+    sensors = [b for b in blocks if not b["event_only"]]
+    add_sensor_list(sensors, ipmitool(port, "sensor", "list"))
+    return parse_ipmi_sensors(ipmi_sensors(port, cache)), sensors

@@ -201,7 +201,7 @@ def add_analog(b, kind, name, formula, *, typ, unit, entity, lun=0, encoding=LAT
         mask = 0x3F
     if fault is not None:
         mask = 0x3F
-        raw = limits[fault] - 3 if fault < 3 else limits[fault] + 1
+        raw = limits[fault] - 1 if fault < 3 else limits[fault] + 1
     number = b.numbers(lun)
     s = {"name": name, "encoding": encoding, "lun": lun, "number": number, "entity_id": entity,
          "entity_instance": rng.randrange(1, 0x20), "type": typ, "code": 0x01, "formula": f, "kind": kind,
@@ -293,7 +293,13 @@ def add_bulk(b):
             add_discrete(b, spec, module, i % 3)
 
 
-def add_odd(b):
+def add_hostile(b):
+    """Names that ipmi_exporter dies of: a quote, a backslash and a newline; a byte that is not UTF-8."""
+    add_analog(b, "hostile", "M1 \"F\\A\n7", (0, 100, 0, 0, 0, 0), typ=0x04, unit=18, entity=29)
+    add_analog(b, "hostile", f"M{b.rng.randrange(4)}_T\xe9mp", (0, 1, 0, 0, 0, 0), typ=0x01, unit=1, entity=7)
+
+
+def add_odd(b, hostile):
     """Everything that is seldom: curves, rates, signs, LUNs, encodings, hostile names, unreadable ones."""
     rng = b.rng
     for lin, m, bb, k1, k2 in CURVES:
@@ -313,8 +319,10 @@ def add_odd(b):
             add_analog(b, "lun", f"LUN{lun}_T{i}", rng.choice(formulas), typ=typ, unit=unit, entity=entity, lun=lun)
     add_analog(b, "named", "SIXBIT_7", (0, 1, 0, 0, 0, 0), typ=0x01, unit=1, entity=7, encoding=SIX_BIT)
     add_analog(b, "named", "12.0-45 6789", (0, 1, 0, 0, 0, 0), typ=0x01, unit=1, entity=7, encoding=BCD)
-    add_analog(b, "hostile", "M1 \"F\\A\n7", (0, 100, 0, 0, 0, 0), typ=0x04, unit=18, entity=29)
-    add_analog(b, "hostile", f"M{rng.randrange(4)}_T\xe9mp", (0, 1, 0, 0, 0, 0), typ=0x01, unit=1, entity=7)
+    if hostile:
+        add_hostile(b)
+    else:
+        add_analog(b, "fan", "M1_SPARE", (0, 100, 0, 0, 0, 0), typ=0x04, unit=18, entity=29)
     for i in range(5):
         add_analog(b, "unreadable", f"GONE_{i}", (0, 1, 0, 0, 0, 0), typ=0x01, unit=1, entity=7, unreadable="no_sensor",
                    thresholds=False)  # with thresholds FreeIPMI 1.6.10 ends at the CBh they answer
@@ -342,12 +350,12 @@ def choose_driven(b):
             "psu": b.rng.choice(supplies)["record_id"]}
 
 
-def generate(seed):
-    """`(emu, manifest)` for a seed."""
+def generate(seed, hostile=True):
+    """`(emu, manifest)` for a seed; without `hostile` names where ipmi_exporter has to live."""
     b = Builder(seed)
     add_bulk(b)
     others = add_others(b)
-    add_odd(b)
+    add_odd(b, hostile)
     driven = choose_driven(b)
     last = add_analog(b, "last", "LAST_ONE", (0, 1, 0, 0, 0, 0), typ=0x01, unit=1, entity=7)
     head = ["mc_setbmc 0x20", "mc_add 0x20 32 no-device-sdrs 01 02 60 0x9f 0x00a12b 0x0001", "sel_enable 0x20 1000 0x0a"]
