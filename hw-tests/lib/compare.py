@@ -21,7 +21,6 @@ UNITS = {1: ("celsius", "C", "degrees C"), 4: ("volts", "V", "Volts"), 5: ("ampe
          17: ("cfm", "CFM", "CFM"), 18: ("rpm", "RPM", "RPM"), 19: ("hertz", "Hz", "Hz"),
          20: ("microseconds", "us", "microsecond"), 21: ("milliseconds", "ms", "millisecond"),
          22: ("seconds", "s", "second"), 71: ("kilobytes", "KB", "kilobyte")}
-SINGULAR = {22: "second"}
 RATES = ["", "microsecond", "millisecond", "second", "minute", "hour", "day"]
 RATES_FREEIPMI = ["", "us", "ms", "s", "minute", "hour", "day"]
 SEVERITY = {"Nominal": "ok", "Warning": "warning", "Critical": "critical"}
@@ -107,7 +106,7 @@ def units(s):
     if f["modifier_use"]:
         more = UNITS[f["modifier"]]
         sign = (" per ", " / ", "/") if f["modifier_use"] == 1 else (" times ", " * ", "*")
-        ours += sign[0] + (SINGULAR.get(f["modifier"], more[0]) if f["modifier_use"] == 1 else more[0])
+        ours += sign[0] + (more[0])
         freeipmi, ipmitool = freeipmi + sign[1] + more[1], ipmitool + sign[2] + more[2]
     if f["rate"]:
         ours, freeipmi = f"{ours} per {RATES[f['rate']]}", f"{freeipmi} per {RATES_FREEIPMI[f['rate']]}"

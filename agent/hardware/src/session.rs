@@ -57,6 +57,8 @@ pub(crate) struct Session<'a> {
     began: Instant,
     silent_run: u32,
     last_took: Duration,
+    /// Whether the data below are of a whole sweep, be it of an earlier session.
+    known: bool,
     pub(crate) data: BmcData,
     pub(crate) sensors: Sensors,
     /// The repository that was walked, if it was walked to its end.
@@ -76,7 +78,9 @@ pub(crate) struct Session<'a> {
 
 impl<'a> Session<'a> {
     pub(crate) fn new(worker: &'a mut Worker, transport: Box<dyn Transport + Send>) -> Self {
-        let data = worker.last().cloned().unwrap_or_default();
+        let last = worker.take_last();
+        let known = last.is_some();
+        let data = last.map(|last| *last).unwrap_or_default();
         let now = Instant::now();
         Session {
             worker,
@@ -84,6 +88,7 @@ impl<'a> Session<'a> {
             began: now,
             silent_run: 0,
             last_took: Duration::ZERO,
+            known,
             data,
             sensors: Sensors::default(),
             stamp: None,
@@ -98,18 +103,19 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Works until the device is gone, another is wanted, or the agent ends.
-    pub(crate) fn run(mut self) -> End {
-        loop {
+    /// Works until the device is gone, another is wanted, or the agent ends. Gives the last it said.
+    pub(crate) fn run(mut self) -> (End, Option<Box<BmcData>>) {
+        let end = loop {
             let Err(halt) = self.live();
             let halted = match halt {
-                Halt::End(end) => return end,
+                Halt::End(end) => break end,
                 Halt::Silent(why) => self.probe(&why),
             };
             if let Err(end) = halted {
-                return end;
+                break end;
             }
-        }
+        };
+        (end, self.known.then(|| Box::new(self.data)))
     }
 
     /// Waits until a silent BMC answers again.
@@ -120,7 +126,8 @@ impl<'a> Session<'a> {
             let cause = format!("the BMC does not answer: {why}");
             let remedy = "it is asked again by itself; after minutes without an answer look at the \
                           kernel log, then reset the BMC over its network (`mc reset cold`)";
-            self.worker.unknown(cause, remedy.into());
+            let last = self.known.then(|| Box::new(self.data.clone()));
+            self.worker.unknown(cause, remedy.into(), last);
             self.pause(pause)?;
             pause = (pause * 2).min(self.patience());
             match self.ask(&GetDeviceId) {
@@ -198,6 +205,7 @@ impl<'a> Session<'a> {
         self.data.sweep_s =
             Some(Duration::from_millis(self.now_ms().saturating_sub(began_ms)).as_secs_f64());
         self.whole_sweep = true;
+        self.known = true;
         let fault = self.fault.take();
         self.worker.present(&self.data, fault);
         self.shown = Instant::now();
@@ -205,10 +213,9 @@ impl<'a> Session<'a> {
 
     /// A first sweep that takes long is shown as far as it is.
     fn show_progress(&mut self) {
-        if self.worker.last().is_none() && self.shown.elapsed() > SHOW_EVERY {
+        if !self.known && self.shown.elapsed() > SHOW_EVERY {
             self.shown = Instant::now();
-            let data = self.data.clone();
-            self.worker.progress(&data);
+            self.worker.progress(&self.data);
         }
     }
 

@@ -19,6 +19,7 @@ const OURS: &[&str] = &[
     "node_forks_total",
     "node_boot_time_seconds",
     "node_procs_",
+    "node_softirqs_",
     "node_time_clocksource_",
 ];
 
@@ -27,10 +28,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("node_cpu_scaling_", "collector cpufreq"),
     ("node_cpu_vulnerabilities_", "collector cpu_vulnerabilities"),
     ("node_memory_numa_", "collector meminfo_numa"),
-    ("node_cpu_info", "flag cpu.info"),
-    ("node_cpu_flag_info", "flag cpu.info"),
-    ("node_cpu_bug_info", "flag cpu.info"),
-    ("node_cpu_frequency_hertz", "flag cpu.info"),
+    ("node_softirqs_functions_", "collector softirqs"),
 ];
 
 fn is_ours(name: &str) -> bool {
@@ -53,8 +51,13 @@ fn texts() -> Option<(String, String)> {
     let corpus: PathBuf = common::corpus()?;
     let (_dir, root) = tree(&corpus);
     // The flags that node_exporter's end-to-end test gives.
-    let flags =
-        [("hwmon.chip-include", "(applesmc|asus_nb_wmi|coretemp|hwmon4|ieee80211|nct6779)")];
+    let flags = [
+        ("cpu.info", "true"),
+        ("cpu.info.bugs-include", "^(cpu_meltdown|spectre_.*|mds)$"),
+        ("cpu.info.flags-include", "^(aes|avx.?|constant_tsc)$"),
+        ("hwmon.chip-include", "(applesmc|asus_nb_wmi|coretemp|hwmon4|ieee80211|nct6779)"),
+        ("stat.softirq", "true"),
+    ];
     let ours = common::page(&root, &common::settings(&flags));
     Some((ours, std::fs::read_to_string(corpus.join("e2e-output.txt")).unwrap()))
 }
@@ -101,7 +104,8 @@ fn netdev_has_node_exporters_names() {
     std::fs::create_dir_all(dir.path().join("proc/net")).unwrap();
     std::fs::write(statistics.join("rx_nohandler"), "0\n").unwrap();
     let zeros = " 0".repeat(16);
-    std::fs::write(dir.path().join("proc/net/dev"), format!("lo:{zeros}\n")).unwrap();
+    std::fs::write(dir.path().join("proc/net/dev"), format!("heading\nheading\nlo:{zeros}\n"))
+        .unwrap();
     let ours = common::page(&Root::at(dir.path()), &Settings::default());
     let theirs = std::fs::read_to_string(corpus.join("e2e-output.txt")).unwrap();
     let lines = |page: &str| -> BTreeSet<String> {
