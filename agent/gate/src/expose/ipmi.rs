@@ -136,13 +136,21 @@ fn bmc(page: &mut Page, data: &BmcData) {
     rows.push(
         &[
             ("bmc_url", "N/A"),
-            ("firmware_revision", &info.firmware_revision),
+            ("firmware_revision", figures(&info.firmware_revision)),
             ("manufacturer_id", &info.manufacturer_id),
-            ("system_firmware_version", info.system_firmware_version.as_deref().unwrap_or("N/A")),
+            (
+                "system_firmware_version",
+                info.system_firmware_version.as_deref().map_or("N/A", figures),
+            ),
         ],
         1u64,
     );
     rows.write(page);
+}
+
+/// The original keeps the figures that a version begins with: "2.1e" becomes "2.1".
+fn figures(version: &str) -> &str {
+    version.split(|c: char| !c.is_ascii_digit() && c != '.').next().unwrap_or_default()
 }
 
 /// As the original has it, the fault states are 1 when there is *no* fault.
