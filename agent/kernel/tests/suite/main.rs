@@ -1,6 +1,10 @@
 //! The tests of this room, in one program: it links once.
 #![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
+mod change;
 mod common;
 mod golden;
+mod hostile;
+mod live;
+mod rack;
 mod sources;
