@@ -1,7 +1,8 @@
 //! Machines that change between two readings: CPUs, disks, NICs, chips, mounts that come and go.
 
 use crate::common::{Tree, read, value};
-use socle_kernel::ReadError;
+use socle_kernel::facts::Facts;
+use socle_kernel::{ReadError, SOURCES};
 
 fn idle(page: &str, cpu: u32) -> Option<f64> {
     value(page, &format!("node_cpu_seconds_total{{cpu=\"{cpu}\",mode=\"idle\"}}"))
@@ -190,4 +191,22 @@ fn a_lost_clock_source_is_seen_at_once() {
     let page = read(&mut source).unwrap();
     assert_eq!((value(&page, &current("tsc")), value(&page, &current("hpet"))), (None, Some(1.0)));
     assert!(!page.contains("clocksource=\"tsc\""));
+}
+
+#[test]
+fn a_discovery_that_finds_nothing_new_keeps_every_file_open() {
+    let tree = Tree::rack();
+    for entry in SOURCES {
+        let mut source = tree.open(entry.name);
+        read(&mut source).unwrap();
+        let before = tree.descriptors();
+        assert!(!before.is_empty(), "{}", entry.name);
+        source.discover().unwrap();
+        assert_eq!(tree.descriptors(), before, "{}", entry.name);
+    }
+    let mut facts = Facts::open(&tree.root());
+    facts.read();
+    let before = tree.descriptors();
+    facts.discover();
+    assert_eq!(tree.descriptors(), before);
 }

@@ -124,6 +124,17 @@ impl Tree {
         }
     }
 
+    /// This process' open files in the tree, each by its number and path.
+    pub(crate) fn descriptors(&self) -> Vec<String> {
+        let links = std::fs::read_dir("/proc/self/fd").unwrap().flatten();
+        let files = links.filter_map(|fd| Some((fd.file_name(), fd.path().read_link().ok()?)));
+        let here = files.filter(|(_, file)| file.starts_with(self.dir.path()));
+        let mut open: Vec<_> =
+            here.map(|(fd, file)| format!("{} {}", fd.display(), file.display())).collect();
+        open.sort();
+        open
+    }
+
     /// A source of this tree.
     pub(crate) fn open(&self, name: &str) -> Box<dyn Source> {
         open(name, &self.root(), &Settings::default()).unwrap()

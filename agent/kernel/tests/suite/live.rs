@@ -73,7 +73,6 @@ const COLLECTORS: [&str; 10] = [
     "time",
 ];
 
-#[expect(clippy::disallowed_types, reason = "the other exporter is a program")]
 struct Exporter {
     process: std::process::Child,
     port: u16,

@@ -1,5 +1,10 @@
 //! The tests of this room, in one program: it links once.
-#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
+#![expect(
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test stops where it fails, and says what it skips"
+)]
 
 mod change;
 mod common;
