@@ -33,9 +33,10 @@ fn of<'a>(page: &'a Parsed, family: &str, name: &str) -> Vec<&'a Sample> {
 }
 
 fn value(page: &Parsed, family: &str, name: &str) -> f64 {
-    let found = of(page, family, name);
-    assert_eq!(found.len(), 1, "{family} of {name}: {found:?}");
-    found[0].value
+    match of(page, family, name)[..] {
+        [one] => one.value,
+        ref found => unreachable!("{family} of {name}: {found:?}"),
+    }
 }
 
 /// Every family that has a sample of this name, sorted.

@@ -7,6 +7,7 @@
 #![expect(dead_code, reason = "each test file uses its own part")]
 
 pub(crate) mod host;
+pub(crate) mod schema;
 
 use command_fds::{CommandFdExt as _, FdMapping};
 use std::fs;

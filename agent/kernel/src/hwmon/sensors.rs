@@ -35,7 +35,7 @@ impl Sensors {
                 let known = HwmonSensor {
                     chip: chip.label.clone(),
                     chip_name: chip.human.clone(),
-                    label: files.get("label").and_then(|file| Attr::new(file.clone()).text().ok()),
+                    label: files.get("label").and_then(|file| Attr::new(file.clone()).line()),
                     sensor: name,
                     quantity,
                     unit: unit.to_owned(),
@@ -68,13 +68,13 @@ impl Sensors {
             value: sensor
                 .value
                 .as_mut()
-                .and_then(|file| file.float().ok())
+                .and_then(Attr::value::<f64>)
                 .map(|value| value * sensor.scale),
             alarms: sensor
                 .alarms
                 .iter_mut()
                 .filter_map(|(element, file)| {
-                    file.integer().is_ok_and(|value| value != 0).then(|| element.clone())
+                    file.value::<i64>().is_some_and(|value| value != 0).then(|| element.clone())
                 })
                 .collect(),
             ..sensor.known.clone()
@@ -98,7 +98,7 @@ fn quantity(sensor: &str) -> Option<(Quantity, &'static str, f64)> {
 
 fn thresholds(files: &BTreeMap<String, PathBuf>, scale: f64) -> Thresholds {
     let limit = |element: &str| {
-        let value = Attr::new(files.get(element)?.clone()).float().ok()?;
+        let value: f64 = Attr::new(files.get(element)?.clone()).value()?;
         Some(value * scale)
     };
     Thresholds {
