@@ -43,7 +43,10 @@ fn link(app: &App) -> Check {
             let remedy = "systemctl start socle-host.service, then read its journal";
             check("link", CheckResult::Failed, error.clone(), Some(remedy))
         }
-        (_, None) => check("link", CheckResult::Warning, "not answered yet", None),
+        (_, None) => {
+            let remedy = Some("ask again in a few seconds");
+            check("link", CheckResult::Warning, "not answered yet", remedy)
+        }
     }
 }
 
@@ -66,7 +69,10 @@ fn sources(app: &App) -> Check {
 fn clock(app: &App) -> Check {
     let verdict = app.verdict.borrow();
     match verdict.status.components.iter().find(|one| one.kind == "clocksource") {
-        None => check("clock", CheckResult::Warning, "the clock source is not known", None),
+        None => {
+            let remedy = "see whether /sys/devices/system/clocksource can be read";
+            check("clock", CheckResult::Warning, "the clock source is not known", Some(remedy))
+        }
         Some(one) => {
             let result = match one.status {
                 Status::Ok => CheckResult::Ok,
@@ -104,7 +110,8 @@ fn disk(state: &Path) -> Check {
 fn sandbox(path: &Path) -> Check {
     let Ok(text) = fs::read_to_string(path) else {
         let text = format!("{} cannot be read", path.display());
-        return check("gate-sandbox", CheckResult::Warning, text, None);
+        let remedy = "mount /proc where this half can read it";
+        return check("gate-sandbox", CheckResult::Warning, text, Some(remedy));
     };
     let field = |name: &str| {
         text.lines()

@@ -165,7 +165,7 @@ async fn next(wire: &mut Wire, path: &Path) -> Result<Vec<u8>, LinkError> {
         if let Ok(frame) = timeout(PING, wire.frame()).await {
             return frame;
         }
-        if wire.half_way {
+        if !wire.frames.is_empty() {
             return Err(LinkError::Stalled);
         }
         Wire::dial(path).await?.hello().await?;
@@ -218,8 +218,6 @@ struct Wire {
     stream: UnixStream,
     frames: Frames,
     buffer: Vec<u8>,
-    /// The last bytes did not end a frame.
-    half_way: bool,
 }
 
 impl Wire {
@@ -229,12 +227,7 @@ impl Wire {
             .await
             .map_err(|_| LinkError::Silent)?
             .map_err(connect)?;
-        Ok(Wire {
-            stream,
-            frames: Frames::new(REPLY_LIMIT),
-            buffer: vec![0; 16 << 10],
-            half_way: false,
-        })
+        Ok(Wire { stream, frames: Frames::new(REPLY_LIMIT), buffer: vec![0; 16 << 10] })
     }
 
     async fn hello(&mut self) -> Result<Welcome, LinkError> {
@@ -274,9 +267,7 @@ impl Wire {
             if read == 0 {
                 return Err(LinkError::HungUp);
             }
-            let bytes = self.buffer.get(..read).unwrap_or_default();
-            self.half_way = bytes.last() != Some(&0);
-            self.frames.push(bytes);
+            self.frames.push(self.buffer.get(..read).unwrap_or_default());
         }
     }
 }

@@ -10,6 +10,7 @@ mod disk;
 mod doctor;
 mod events;
 mod expose;
+mod facts;
 mod http;
 mod judge;
 mod kernel;

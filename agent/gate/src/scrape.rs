@@ -138,11 +138,15 @@ impl Writer {
         let share = limits.deadline.mul_f64(0.9);
         scraper
             .reader
-            .round(want, share, |report, page| {
-                let (part, samples) = cut(page.unwrap_or_default(), limits.series_max);
-                report.dropped = samples.saturating_sub(limits.series_max);
-                text.push_str(part);
-                let success = page.is_some() && !matches!(report.failure, Some(Failure::Failed(_)));
+            .round(want, share, |report, said| {
+                if let Some(said) = said {
+                    report.dropped = said.samples.saturating_sub(limits.series_max);
+                    text.push_str(match report.dropped {
+                        0 => said.text,
+                        _ => cut(said.text, limits.series_max).0,
+                    });
+                }
+                let success = said.is_some() && !matches!(report.failure, Some(Failure::Failed(_)));
                 outcomes.push((report.name, report.duration, success));
             })
             .await;
@@ -156,21 +160,19 @@ impl Writer {
 }
 
 impl Collected {
-    /// The whole page, made by the first who asks.
-    pub(crate) fn plain(&self, make: impl FnOnce() -> Bytes) -> Bytes {
-        self.plain.get_or_init(make).clone()
-    }
-
-    /// Its compressed form, made by the first who asks.
-    pub(crate) fn gzip(&self, make: impl FnOnce() -> Bytes) -> Bytes {
-        self.gzip.get_or_init(make).clone()
+    /// The whole page in this form, made by the first who asks for it.
+    pub(crate) fn whole(&self, compressed: bool, make: impl FnOnce() -> Bytes) -> Bytes {
+        let kept = if compressed { &self.gzip } else { &self.plain };
+        kept.get_or_init(make).clone()
     }
 }
 
 /// Compresses, fast rather than small.
-pub(crate) fn gzip(text: &[u8]) -> Bytes {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 5), Compression::fast());
-    match encoder.write_all(text).and_then(|()| encoder.finish()) {
+pub(crate) fn gzip(pieces: &[&str]) -> Bytes {
+    let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+    let mut encoder = GzEncoder::new(Vec::with_capacity(length / 5), Compression::fast());
+    let written = pieces.iter().try_for_each(|piece| encoder.write_all(piece.as_bytes()));
+    match written.and_then(|()| encoder.finish()) {
         Ok(bytes) => bytes.into(),
         // Writing into memory does not fail.
         Err(_) => Bytes::new(),

@@ -14,13 +14,14 @@
 use crate::app::{App, Reloaded};
 use crate::args::Args;
 use crate::config::{self, Config};
+use crate::facts::FactsDesk;
 use crate::http::{conn::Server, router};
 use crate::judge::Judge;
 use crate::link::{self, Hardware};
 use crate::pool::Pool;
 use crate::reader::Reader;
 use crate::scrape::{Limits, Scraper};
-use crate::verdict::{FactsDesk, Verdict};
+use crate::verdict::Verdict;
 use crate::{kernel, listen, notify, parent, verdict};
 use anyhow::Context as _;
 use sd_notify::NotifyState;
@@ -98,7 +99,7 @@ async fn serve(args: Args, config: Config, listeners: listen::Listeners) -> anyh
         verdict: verdict_in,
         events,
         news: news_in,
-        facts: FactsDesk::new(kernel::Facts::open(&root)),
+        facts: FactsDesk::new(root.clone()),
         pool: pool.clone(),
         state,
         stop: stopped,

@@ -3,9 +3,9 @@
 use crate::app::App;
 use crate::events::{Events, Save};
 use crate::expose::{ipmi, own};
+use crate::facts::FactsDesk;
 use crate::http::conn::told;
 use crate::judge::{Judge, Seen};
-use crate::kernel::Facts;
 use crate::link::Hardware;
 use crate::pool::Pool;
 use crate::sources;
@@ -14,18 +14,15 @@ use jiff::Timestamp;
 use socle_model::Status;
 use socle_model::bmc::{Degraded, SelRecord};
 use socle_model::documents::{SENSORS_SCHEMA, STATUS_SCHEMA, SensorsDocument, StatusDocument};
-use socle_model::facts::KernelFacts;
 use socle_model::metrics::Page;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 /// The shortest and the longest time between two verdicts.
 const PACE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
-/// How long the verdict waits for what the kernel tells; later it uses what it told last.
-const FACTS_PATIENCE: Duration = Duration::from_secs(1);
 /// How often the memory is written while it changes.
 const SAVE_PACE: Duration = Duration::from_secs(5);
 /// How long the last save may take when the process ends.
@@ -153,14 +150,14 @@ impl Task {
         let reports = self.app.scraper().reader().reports();
         let seen = Seen {
             now,
-            facts: self.facts.last.as_ref(),
+            facts: self.facts.last(),
             hardware: &hardware,
             sources: reports.iter().filter_map(sources::kernel).collect(),
             records: std::mem::take(records),
             interval_s: self.app.interval_s(),
         };
         let judged = self.judge.judge(&seen);
-        let facts = self.facts.last.as_ref();
+        let facts = self.facts.last();
         let status = StatusDocument {
             schema: STATUS_SCHEMA.into(),
             host: facts.and_then(|facts| facts.host.clone()).unwrap_or_default(),
@@ -199,38 +196,6 @@ impl Task {
 
 fn lock(events: &Mutex<Events>) -> MutexGuard<'_, Events> {
     events.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What the kernel tells about the hardware, read on the reading thread.
-pub(crate) struct FactsDesk {
-    kit: Option<Facts>,
-    away: Option<oneshot::Receiver<(Facts, KernelFacts)>>,
-    last: Option<KernelFacts>,
-}
-
-impl FactsDesk {
-    /// Nothing read yet.
-    pub(crate) fn new(facts: Facts) -> Self {
-        FactsDesk { kit: Some(facts), away: None, last: None }
-    }
-
-    /// Reads, or gives what was read last when that takes too long.
-    async fn read(&mut self, pool: &Arc<Pool>) {
-        if let Some(mut facts) = self.kit.take() {
-            let (sender, away) = oneshot::channel();
-            pool.queue(move || {
-                let read = facts.read();
-                // Nobody waits any more when the process is ending.
-                let _ = sender.send((facts, read));
-            });
-            self.away = Some(away);
-        }
-        if let Some(away) = &mut self.away
-            && let Ok(Ok((facts, read))) = timeout(FACTS_PATIENCE, away).await
-        {
-            (self.kit, self.away, self.last) = (Some(facts), None, Some(read));
-        }
-    }
 }
 
 /// Writes events and memory on the reading threads, one save at a time.

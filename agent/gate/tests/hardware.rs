@@ -254,6 +254,29 @@ fn what_the_bmc_says_of_itself() {
 }
 
 #[test]
+fn the_landing_page_is_plain_and_escapes_what_it_shows() {
+    let hostile = Sensor {
+        asserted: 0b1,
+        states: vec!["<script>alert(\"1\")</script>".into()],
+        event_type: 0x07,
+        ..discrete("FAN <b>", 1, 0x04, "Fan", 0b100)
+    };
+    let (gate, host) = gate_with(vec![Sensor { asserted: 0b100, ..hostile }]);
+    host.say(|said| {
+        said.snapshot.degraded =
+            vec![socle_model::bmc::Degraded { feature: "root".into(), why: "uid 1000".into() }];
+    });
+    let text = gate.until("/", "the fan", |text| text.contains("critical<td>"));
+    assert!(text.contains("&lt;script&gt;alert(&quot;1&quot;)"), "{text}");
+    assert!(!text.contains("<script") && !text.contains("<b>"), "{text}");
+    let answer = gate.get("/");
+    assert_eq!(answer.header("content-type"), Some("text/html; charset=utf-8"));
+    assert!(answer.header("content-security-policy").is_some_and(|it| it.contains("'none'")));
+    let degraded = "socle_degraded{feature=\"root\"}";
+    gate.until("/metrics", "degraded", |page| sample(page, degraded) == Some(1.0));
+}
+
+#[test]
 fn no_bmc_makes_nothing_unknown_and_no_series() {
     let mut gate = Gate::prepare();
     let host = Host::start(&gate.link());

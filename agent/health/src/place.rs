@@ -15,6 +15,8 @@ pub fn place(sensor: &Sensor) -> ComponentPath {
     let root = ComponentPath::root();
     let base = module.map_or_else(|| root.clone(), |number| root.join("module").join(number));
     match part(sensor) {
+        // Redundancy is said of all supplies or fans together.
+        _ if sensor.event_type == 0x0B => base.join("redundancy").join(&tidy(name)),
         Some(kind) => {
             let number = number_after(name, words(kind))
                 .or_else(|| {

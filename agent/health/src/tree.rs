@@ -86,7 +86,8 @@ fn absorb(node: &mut Node, finding: Finding) {
     }
 }
 
-/// Adds the ancestors and gives each the worst of what is below it.
+/// Adds the parts above (`module/2` for `module/2/fan/1`) and gives each the worst of what is below it.
+/// What only groups by kind (`module`, `module/2/fan`) is no component.
 fn roll_up(nodes: &mut BTreeMap<ComponentPath, Node>) {
     let leaves: Vec<_> = nodes
         .iter()
@@ -95,6 +96,10 @@ fn roll_up(nodes: &mut BTreeMap<ComponentPath, Node>) {
     for (leaf, status, sources) in leaves {
         let mut above = leaf.parent();
         while let Some(path) = above.filter(|path| !path.as_str().is_empty()) {
+            above = path.parent();
+            if path.segments().count() % 2 == 1 && !nodes.contains_key(&path) {
+                continue;
+            }
             let node = nodes.entry(path.clone()).or_default();
             for source in &sources {
                 if !node.sources.contains(source) {
@@ -106,7 +111,6 @@ fn roll_up(nodes: &mut BTreeMap<ComponentPath, Node>) {
                 node.cause = Some(format!("see {leaf}"));
                 node.remedy = None;
             }
-            above = path.parent();
         }
     }
 }

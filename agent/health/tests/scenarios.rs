@@ -17,6 +17,7 @@ fn at(second: i64) -> Timestamp {
 fn sensor(name: &str, sensor_type: u8, entity: (u8, u8), event_type: u8) -> Sensor {
     Sensor {
         name: name.into(),
+        id_string: name.into(),
         record_id: 1,
         share: 0,
         number: u8::try_from(name.bytes().map(u32::from).sum::<u32>() % 256).unwrap(),
@@ -392,10 +393,14 @@ fn whatever_comes_the_tree_is_sound() {
         for component in &judgement.components {
             assert_eq!(component.cause.is_none(), component.status == Status::Ok, "{component:?}");
             assert!(!component.sources.is_empty());
-            if let Some(parent) = component.path.parent().filter(|path| !path.as_str().is_empty()) {
-                let parent =
-                    judgement.components.iter().find(|other| other.path == parent).unwrap();
-                assert!(parent.status >= component.status);
+            for above in
+                judgement.components.iter().filter(|other| other.path.holds(&component.path))
+            {
+                assert!(above.status >= component.status);
+            }
+            if component.path.as_str().starts_with("module/") {
+                let module = component.path.segments().take(2).collect::<Vec<_>>().join("/");
+                assert!(judgement.components.iter().any(|other| other.path.as_str() == module));
             }
         }
         memory = judgement.memory;

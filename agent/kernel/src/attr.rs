@@ -20,19 +20,14 @@ impl Attr {
         Attr { path, file: None }
     }
 
-    /// Reads the value and hands it to `parse`, without the newline at its end. A descriptor that no
-    /// longer works is opened again, once: the device may have gone and come back.
+    /// Reads the value and hands it to `parse`, without the newline at its end.
     pub(crate) fn read<T>(
         &mut self,
         expected: &'static str,
         parse: impl FnOnce(&[u8]) -> Option<T>,
     ) -> Result<T, ReadError> {
         let mut buffer = [0; SIZE];
-        let kept = self.file.as_ref().and_then(|file| file.read_at(&mut buffer, 0).ok());
-        let length = match kept {
-            Some(length) => length,
-            None => self.reopen(&mut buffer)?,
-        };
+        let length = self.fill(&mut buffer).map_err(|error| self.refused(error))?;
         let value = buffer.get(..length).unwrap_or_default().trim_ascii();
         parse(value).ok_or_else(|| ReadError::Parse {
             path: self.path.clone(),
@@ -42,14 +37,16 @@ impl Attr {
         })
     }
 
-    /// A whole number.
-    pub(crate) fn integer(&mut self) -> Result<u64, ReadError> {
-        self.read("a whole number", |text| crate::file::number(Some(text)))
+    /// The number, where there is one: a file that may be missing makes no error text.
+    pub(crate) fn value<T: std::str::FromStr>(&mut self) -> Option<T> {
+        let mut buffer = [0; SIZE];
+        let length = self.fill(&mut buffer).ok()?;
+        crate::file::number(Some(buffer.get(..length)?.trim_ascii()))
     }
 
-    /// Any number.
-    pub(crate) fn float(&mut self) -> Result<f64, ReadError> {
-        self.read("a number", |text| crate::file::number(Some(text)))
+    /// A whole number that must be there.
+    pub(crate) fn integer(&mut self) -> Result<u64, ReadError> {
+        self.read("a whole number", |text| crate::file::number(Some(text)))
     }
 
     /// Text; what is not UTF-8 becomes U+FFFD, as node_exporter prints it.
@@ -57,27 +54,51 @@ impl Attr {
         self.read("text", |text| Some(String::from_utf8_lossy(text).into_owned()))
     }
 
-    fn reopen(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
+    /// Text without line ends, and with the blanks around it.
+    pub(crate) fn line(&mut self) -> Option<String> {
+        let mut buffer = [0; SIZE];
+        let length = self.fill(&mut buffer).ok()?;
+        let text = String::from_utf8_lossy(buffer.get(..length)?);
+        Some(text.trim_matches('\n').to_owned())
+    }
+
+    /// A descriptor that no longer works is opened again, once: the device may have gone and come
+    /// back.
+    fn fill(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if let Some(Ok(length)) = self.file.as_ref().map(|file| file.read_at(buffer, 0)) {
+            return Ok(length);
+        }
         self.file = None;
-        let opened = File::open(&self.path).and_then(|file| Ok((file.read_at(buffer, 0)?, file)));
-        match opened {
-            Ok((length, file)) => {
-                self.file = Some(file);
-                Ok(length)
-            }
-            Err(e) if e.kind() == ErrorKind::NotFound => Err(ReadError::NoData(self.path.clone())),
-            Err(source) => Err(ReadError::Failed { path: self.path.clone(), source }),
+        let file = File::open(&self.path)?;
+        let length = file.read_at(buffer, 0)?;
+        self.file = Some(file);
+        Ok(length)
+    }
+
+    fn refused(&self, source: std::io::Error) -> ReadError {
+        match source.kind() {
+            ErrorKind::NotFound => ReadError::NoData(self.path.clone()),
+            _ => ReadError::Failed { path: self.path.clone(), source },
         }
     }
 }
 
-/// The names in a directory that `wanted` accepts, with the number behind the prefix, in its order.
-/// A directory that does not exist has none.
+/// Two are the same when they read the same file.
+impl PartialEq for Attr {
+    fn eq(&self, other: &Self) -> bool {
+        self.path == other.path
+    }
+}
+
+/// The entries of a directory that are the prefix and a number, in the number's order. A directory that
+/// does not exist has none.
 pub(crate) fn numbered(dir: &Path, prefix: &str) -> Result<Vec<(u64, PathBuf)>, ReadError> {
     let mut found = Vec::new();
     for path in entries(dir)? {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        if let Some(number) = name.strip_prefix(prefix).and_then(|number| number.parse().ok()) {
+        let digits = name.strip_prefix(prefix).unwrap_or_default();
+        // `cpu07` and `cpu+7` are no names of the kernel's.
+        if let Some(number) = digits.parse().ok().filter(|n: &u64| n.to_string() == digits) {
             found.push((number, path));
         }
     }

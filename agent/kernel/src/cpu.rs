@@ -1,11 +1,14 @@
-//! `cpu`: the per-CPU lines of `/proc/stat`, thermal throttling, isolated and online CPUs.
+//! `cpu`: the per-CPU lines of `/proc/stat`; thermal throttling, isolated and online CPUs.
 
-use crate::attr::{Attr, numbered};
+mod files;
+mod info;
+
 use crate::file::{Kept, number, words};
-use crate::table::Table;
-use crate::{ReadError, Root, Source};
+use crate::table::{Seen, Table};
+use crate::{ReadError, Root, Settings, Source};
+use files::Files;
+use info::Info;
 use socle_model::metrics::{Family, Kind, Page, Series};
-use std::collections::BTreeMap;
 
 /// Ticks of `/proc/stat` a second: the kernel's USER_HZ on x86.
 const USER_HZ: f64 = 100.0;
@@ -20,42 +23,35 @@ const MODES: [&str; 8] = ["user", "nice", "system", "idle", "iowait", "irq", "so
 #[derive(Debug)]
 struct Row {
     series: [Series; 8],
-    guest: [Series; 2],
+    guest: Option<[Series; 2]>,
     ticks: [u64; FIELDS],
 }
 
 pub(crate) struct Cpu {
-    root: Root,
     file: Kept,
     rows: Table<Row>,
     seconds: Family,
-    guest: Family,
-    /// Families of /sys with their series, as the last discovery found them.
-    files: Vec<(Family, Vec<(Series, Attr)>)>,
-    isolated: (Family, Vec<Series>),
+    guest: Option<Family>,
+    files: Files,
+    info: Option<Info>,
 }
 
 impl Cpu {
-    pub(crate) fn new(root: &Root) -> Result<Self, ReadError> {
+    pub(crate) fn new(root: &Root, settings: &Settings) -> Result<Self, ReadError> {
         let counter = |name, help| Family::new(name, Kind::Counter, help);
-        let isolated = Family::new(
-            "node_cpu_isolated",
-            Kind::Gauge,
-            "Whether each core is isolated, information from /sys/devices/system/cpu/isolated.",
+        let guest = counter(
+            "node_cpu_guest_seconds_total",
+            "Seconds the CPUs spent in guests (VMs) for each mode.",
         );
         let mut cpu = Cpu {
-            root: root.clone(),
             file: Kept::new(root.procfs.join("stat")),
             rows: Table::default(),
             seconds: counter("node_cpu_seconds_total", "Seconds the CPUs spent in each mode."),
-            guest: counter(
-                "node_cpu_guest_seconds_total",
-                "Seconds the CPUs spent in guests (VMs) for each mode.",
-            ),
-            files: Vec::new(),
-            isolated: (isolated, Vec::new()),
+            guest: Some(guest).filter(|_| settings.on("cpu.guest", true)),
+            files: Files::new(root),
+            info: Info::new(root, settings),
         };
-        cpu.discover()?;
+        cpu.files.discover()?;
         Ok(cpu)
     }
 
@@ -69,18 +65,24 @@ impl Cpu {
                 continue;
             }
             let mut fields = words(rest);
-            let Some(cpu) = fields.next() else { continue };
+            let Some(cpu) = fields.next().filter(|cpu| number::<u32>(Some(cpu)).is_some()) else {
+                bad = bad.or(Some(n + 1));
+                continue;
+            };
             let mut ticks = [0; FIELDS];
             // Old kernels have fewer fields; what is there must be a number.
             for (slot, field) in ticks.iter_mut().zip(fields) {
                 match number(Some(field)) {
                     Some(value) => *slot = value,
-                    None => bad = Some(n + 1),
+                    None => bad = bad.or(Some(n + 1)),
                 }
             }
-            let (seconds, guest) = (&self.seconds, &self.guest);
-            if let Some(row) = self.rows.row(cpu, || Row::new(cpu, seconds, guest)) {
-                row.advance(&ticks);
+            let (seconds, guest) = (&self.seconds, self.guest.as_ref());
+            match self.rows.row(cpu, || Row::new(cpu, seconds, guest)) {
+                // A CPU that was away has counted from anew, or will be seen to have gone on.
+                Some((row, Seen::Anew)) => row.ticks = ticks,
+                Some((row, Seen::Before | Seen::Twice)) => row.advance(&ticks),
+                None => {}
             }
         }
         bad.map_or(Ok(()), |line| Err(self.file.bad(line, "cpu", "whole numbers")))
@@ -88,12 +90,12 @@ impl Cpu {
 }
 
 impl Row {
-    fn new(cpu: &[u8], seconds: &Family, guest: &Family) -> Self {
+    fn new(cpu: &[u8], seconds: &Family, guest: Option<&Family>) -> Self {
         let cpu = String::from_utf8_lossy(cpu);
         let series = |family: &Family, mode| family.series(&[("cpu", &cpu), ("mode", mode)]);
         Row {
             series: MODES.map(|mode| series(seconds, mode)),
-            guest: ["user", "nice"].map(|mode| series(guest, mode)),
+            guest: guest.map(|guest| ["user", "nice"].map(|mode| series(guest, mode))),
             ticks: [0; FIELDS],
         }
     }
@@ -121,100 +123,39 @@ fn seconds(ticks: u64) -> f64 {
 
 impl Source for Cpu {
     fn read(&mut self, page: &mut Page) -> Result<(), ReadError> {
+        if let Some(info) = &mut self.info {
+            info.read(page)?;
+        }
         self.collect()?;
-        page.family(&self.seconds);
+        if self.rows.present().next().is_some() {
+            page.family(&self.seconds);
+        }
         for row in self.rows.present() {
             for (series, ticks) in row.series.iter().zip(row.ticks) {
                 page.sample(series, seconds(ticks));
             }
         }
-        page.family(&self.guest);
+        if let Some(guest) = self.guest.as_ref().filter(|_| self.rows.present().next().is_some()) {
+            page.family(guest);
+        }
         for row in self.rows.present() {
-            for (series, ticks) in row.guest.iter().zip(row.ticks.iter().skip(MODES.len())) {
+            let guest = row.guest.iter().flatten();
+            for (series, ticks) in guest.zip(row.ticks.iter().skip(MODES.len())) {
                 page.sample(series, seconds(*ticks));
             }
         }
-        if !self.isolated.1.is_empty() {
-            page.family(&self.isolated.0);
-            self.isolated.1.iter().for_each(|series| page.sample(series, 1u64));
-        }
-        for (family, files) in &mut self.files {
-            let mark = page.mark();
-            page.family(family);
-            for (series, file) in files {
-                // A CPU that was taken out since the last discovery has no such file.
-                if let Ok(value) = file.integer() {
-                    page.sample(series, value);
-                }
-            }
-            if page.samples_since(mark) == 0 {
-                page.rewind(mark);
-            }
-        }
+        self.files.read(page);
         Ok(())
     }
 
     fn discover(&mut self) -> Result<(), ReadError> {
-        let dir = self.root.sysfs.join("devices/system/cpu");
-        let cpus = numbered(&dir, "cpu")?;
-        let counter = |name, help| Family::new(name, Kind::Counter, help);
-        let core = counter(
-            "node_cpu_core_throttles_total",
-            "Number of times this CPU core has been throttled.",
-        );
-        let package = counter(
-            "node_cpu_package_throttles_total",
-            "Number of times this CPU package has been throttled.",
-        );
-        let online = Family::new(
-            "node_cpu_online",
-            Kind::Gauge,
-            "CPUs that are online and being scheduled.",
-        );
-        let (mut cores, mut packages, mut onlines) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        let all_online = cpus.first().is_none_or(|(_, cpu)| !cpu.join("online").exists());
-        for (number, path) in cpus {
-            if !all_online {
-                let series = online.series(&[("cpu", &number.to_string())]);
-                onlines.push((series, Attr::new(path.join("online"))));
-            }
-            let topology = |file: &str| Attr::new(path.join("topology").join(file)).integer();
-            let Ok(package) = topology("physical_package_id") else { continue };
-            let Ok(core) = topology("core_id") else { continue };
-            let throttle = |file: &str| Some(path.join("thermal_throttle").join(file));
-            if let Some(file) = throttle("core_throttle_count").filter(|file| file.exists()) {
-                cores.entry((package, core)).or_insert(file);
-            }
-            if let Some(file) = throttle("package_throttle_count").filter(|file| file.exists()) {
-                packages.entry(package).or_insert(file);
-            }
+        if let Some(info) = &mut self.info {
+            info.discover()?;
         }
-        let cores = cores.into_iter().map(|((package, number), file)| {
-            let (package, number) = (package.to_string(), number.to_string());
-            (core.series(&[("core", &number), ("package", &package)]), Attr::new(file))
-        });
-        let cores = cores.collect();
-        let packages = packages.into_iter().map(|(number, file)| {
-            (package.series(&[("package", &number.to_string())]), Attr::new(file))
-        });
-        let packages = packages.collect();
-        self.files = vec![(package, packages), (core, cores), (online, onlines)];
-        self.files.retain(|(_, files): &(_, Vec<_>)| !files.is_empty());
-        let isolated = Attr::new(dir.join("isolated")).text().unwrap_or_default();
-        let series = |cpu: u64| self.isolated.0.series(&[("cpu", &cpu.to_string())]);
-        self.isolated.1 = cpu_list(&isolated).map(series).collect();
+        self.files.discover()?;
+        // A CPU that came is rendered here, not in the next reading.
+        self.collect()?;
         self.rows.sweep();
         Ok(())
     }
-}
-
-/// CPUs of a list like `0-3,8`; at most the 8,192 that Linux can have.
-fn cpu_list(text: &str) -> impl Iterator<Item = u64> {
-    text.split(',')
-        .filter_map(|range| {
-            let (first, last) = range.split_once('-').unwrap_or((range, range));
-            Some(first.trim().parse::<u64>().ok()?..=last.trim().parse::<u64>().ok()?)
-        })
-        .flatten()
-        .take(8192)
 }

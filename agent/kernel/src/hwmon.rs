@@ -6,9 +6,11 @@ pub(crate) mod sensors;
 use crate::attr::{Attr, entries};
 use crate::settings::Filter;
 use crate::{ReadError, Root, Settings, Source};
-use naming::{Chip, metric};
+use naming::{Chip, Scale, metric};
 use socle_model::metrics::{Family, Kind, Page, Series};
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 pub(crate) use naming::chips;
@@ -33,16 +35,25 @@ const TYPES: [&str; 14] = [
 
 struct Group {
     family: Family,
-    files: Vec<(Series, Attr, f64)>,
+    files: Vec<(Series, Attr, Scale)>,
+}
+
+/// What a discovery found.
+#[derive(Default)]
+struct Found {
+    names: Vec<Series>,
+    labels: Vec<Series>,
+    groups: BTreeMap<String, Group>,
 }
 
 pub(crate) struct Hwmon {
     dir: PathBuf,
     chips: Filter,
     sensors: Filter,
-    names: (Family, Vec<Series>),
-    labels: (Family, Vec<Series>),
-    groups: Vec<Group>,
+    names: Family,
+    labels: Family,
+    listing: Option<Listing>,
+    found: Found,
 }
 
 impl Hwmon {
@@ -52,46 +63,40 @@ impl Hwmon {
             dir: root.sysfs.join("class/hwmon"),
             chips: settings.filter("hwmon.chip", ""),
             sensors: settings.filter("hwmon.sensor", ""),
-            names: (
-                gauge("node_hwmon_chip_names", "Annotation metric for human-readable chip names"),
-                Vec::new(),
+            names: gauge(
+                "node_hwmon_chip_names",
+                "Annotation metric for human-readable chip names",
             ),
-            labels: (
-                gauge("node_hwmon_sensor_label", "Label for given chip and sensor"),
-                Vec::new(),
-            ),
-            groups: Vec::new(),
+            labels: gauge("node_hwmon_sensor_label", "Label for given chip and sensor"),
+            listing: None,
+            found: Found::default(),
         };
         hwmon.discover()?;
         Ok(hwmon)
     }
 
-    fn add_chip(
-        &mut self,
-        chip: &Chip,
-        groups: &mut BTreeMap<String, Group>,
-    ) -> Result<(), ReadError> {
+    fn add_chip(&self, chip: &Chip, found: &mut Found) -> Result<(), ReadError> {
         if let Some(name) = &chip.human {
             let labels = [("chip", chip.label.as_str()), ("chip_name", name)];
-            self.names.1.push(self.names.0.series(&labels));
+            add_once(&mut found.names, self.names.series(&labels));
         }
         for (sensor, files) in sensor_files(&chip.dir)? {
             if self.sensors.ignores(&format!("{};{sensor}", chip.label)) {
                 continue;
             }
-            let label = files.get("label").and_then(|file| Attr::new(file.clone()).text().ok());
+            let label = files.get("label").and_then(|file| Attr::new(file.clone()).line());
             let place = [("chip", chip.label.as_str()), ("sensor", sensor.as_str())];
             if let Some(label) = &label {
                 let [chip, sensor] = place;
-                self.labels.1.push(self.labels.0.series(&[chip, ("label", label), sensor]));
+                let labels = [chip, ("label", label.as_str()), sensor];
+                add_once(&mut found.labels, self.labels.series(&labels));
             }
             for (element, file) in &files {
-                let Some(metric) =
-                    metric(&sensor, element, files.contains_key(""), label.as_deref())
-                else {
+                let bare = files.contains_key("");
+                let Some(metric) = metric(&sensor, element, bare, label.as_deref()) else {
                     continue;
                 };
-                let group = groups.entry(metric.name.clone()).or_insert_with(|| Group {
+                let group = found.groups.entry(metric.name.clone()).or_insert_with(|| Group {
                     family: Family::new(&metric.name, metric.kind, &metric.help),
                     files: Vec::new(),
                 });
@@ -107,24 +112,48 @@ impl Hwmon {
     }
 }
 
+fn add_once(all: &mut Vec<Series>, series: Series) {
+    if !all.contains(&series) {
+        all.push(series);
+    }
+}
+
+/// A fingerprint of all chips and their files: while it is the same nothing is opened anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Listing(u64);
+
+impl Listing {
+    pub(crate) fn of(dir: &Path) -> Result<Self, ReadError> {
+        let mut hasher = DefaultHasher::new();
+        for chip in entries(dir)? {
+            // A driver that was taken away and brought back has a new inode under the old name.
+            std::fs::metadata(&chip).map(|chip| chip.ino()).unwrap_or_default().hash(&mut hasher);
+            let files = entries(&chip)?;
+            (chip, files).hash(&mut hasher);
+        }
+        Ok(Listing(hasher.finish()))
+    }
+}
+
 impl Source for Hwmon {
     fn read(&mut self, page: &mut Page) -> Result<(), ReadError> {
-        if self.names.1.is_empty() && self.groups.is_empty() && !self.dir.exists() {
+        let found = &mut self.found;
+        if found.names.is_empty() && found.groups.is_empty() && !self.dir.exists() {
             return Err(ReadError::NoData(self.dir.clone()));
         }
-        for (family, series) in [&self.names, &self.labels] {
+        for (family, series) in [(&self.names, &found.names), (&self.labels, &found.labels)] {
             if !series.is_empty() {
                 page.family(family);
                 series.iter().for_each(|series| page.sample(series, 1u64));
             }
         }
-        for group in &mut self.groups {
+        for group in found.groups.values_mut() {
             let mark = page.mark();
             page.family(&group.family);
             for (series, file, scale) in &mut group.files {
                 // A sensor that is broken, busy (EAGAIN) or unplugged has no sample now.
-                if let Ok(value) = file.float() {
-                    page.sample(series, value * *scale);
+                if let Some(value) = file.value() {
+                    page.sample(series, scale.apply(value));
                 }
             }
             if page.samples_since(mark) == 0 {
@@ -135,15 +164,15 @@ impl Source for Hwmon {
     }
 
     fn discover(&mut self) -> Result<(), ReadError> {
-        self.names.1.clear();
-        self.labels.1.clear();
-        let mut groups = BTreeMap::new();
-        for chip in chips(&self.dir)? {
-            if !self.chips.ignores(&chip.label) {
-                self.add_chip(&chip, &mut groups)?;
-            }
+        let listing = Listing::of(&self.dir)?;
+        if self.listing == Some(listing) {
+            return Ok(());
         }
-        self.groups = groups.into_values().collect();
+        let mut found = Found::default();
+        for chip in chips(&self.dir)?.iter().filter(|chip| !self.chips.ignores(&chip.label)) {
+            self.add_chip(chip, &mut found)?;
+        }
+        (self.found, self.listing) = (found, Some(listing));
         Ok(())
     }
 }

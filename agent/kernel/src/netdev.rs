@@ -7,6 +7,8 @@ use crate::settings::Filter;
 use crate::table::Table;
 use crate::{ReadError, Root, Settings, Source};
 use socle_model::metrics::{Family, Kind, Page, Series};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 
 const FIELDS: usize = 16;
 /// The columns of the table, in its order.
@@ -73,55 +75,51 @@ impl Netdev {
     fn collect(&mut self) -> Result<(), ReadError> {
         self.rows.begin();
         let mut bad = None;
-        for (n, line) in self.file.read()?.split(|byte| *byte == b'\n').enumerate() {
+        // Two lines of headings.
+        for (n, line) in self.file.read()?.split(|byte| *byte == b'\n').enumerate().skip(2) {
             // The name ends at the last colon: an alias has one of its own.
-            let Some(colon) = line.iter().rposition(|byte| *byte == b':') else { continue };
+            let Some(colon) = line.iter().rposition(|byte| *byte == b':') else {
+                if !line.is_empty() {
+                    bad = bad.or(Some((n + 1, "name", "a name and a colon")));
+                }
+                continue;
+            };
             let (name, fields) = line.split_at(colon);
             let name = name.trim_ascii();
-            let make = || Row {
-                device: Device::new(
-                    &self.root,
-                    &self.filter,
-                    &self.families,
-                    &self.nohandler,
-                    name,
-                ),
+            // What is not UTF-8 is shown with U+FFFD; two such names may be one.
+            let shown = String::from_utf8_lossy(name);
+            let row = self.rows.row(shown.as_bytes(), || Row {
+                device: (!self.filter.ignores(&shown))
+                    .then(|| Device::new(&self.root, &self.families, &self.nohandler, name)),
                 values: [0; FIELDS],
-            };
-            let Some(row) = self.rows.row(name, make) else { continue };
+            });
+            let Some((row, _)) = row else { continue };
             let Some(device) = &mut row.device else { continue };
-            device.nohandler_value = device.nohandler.1.integer().ok();
+            device.nohandler_value = device.nohandler.1.value();
             let mut fields = words(fields.get(1..).unwrap_or_default());
             for slot in &mut row.values {
                 match number(fields.next()) {
                     Some(value) => *slot = value,
-                    None => bad = Some(n + 1),
+                    None => bad = bad.or(Some((n + 1, "counters", "16 whole numbers"))),
                 }
             }
         }
-        bad.map_or(Ok(()), |line| Err(self.file.bad(line, "counters", "16 whole numbers")))
+        bad.map_or(Ok(()), |(line, item, expected)| Err(self.file.bad(line, item, expected)))
     }
 }
 
 impl Device {
-    fn new(
-        root: &Root,
-        filter: &Filter,
-        families: &[Family],
-        nohandler: &Family,
-        name: &[u8],
-    ) -> Option<Self> {
-        let name = String::from_utf8_lossy(name);
-        if filter.ignores(&name) {
-            return None;
-        }
-        let labels = [("device", &*name)];
-        let file = root.sysfs.join("class/net").join(&*name).join("statistics/rx_nohandler");
-        Some(Device {
+    fn new(root: &Root, families: &[Family], nohandler: &Family, name: &[u8]) -> Self {
+        let shown = String::from_utf8_lossy(name);
+        let labels = [("device", &*shown)];
+        // A slash is in no name of the kernel's, and would lead elsewhere.
+        let name = OsStr::from_bytes(if name.contains(&b'/') { b"" } else { name });
+        let file = root.sysfs.join("class/net").join(name).join("statistics/rx_nohandler");
+        Device {
             series: families.iter().map(|family| family.series(&labels)).collect(),
             nohandler: (nohandler.series(&labels), Attr::new(file)),
             nohandler_value: None,
-        })
+        }
     }
 }
 
@@ -154,6 +152,7 @@ impl Source for Netdev {
     }
 
     fn discover(&mut self) -> Result<(), ReadError> {
+        self.collect()?;
         self.rows.sweep();
         Ok(())
     }

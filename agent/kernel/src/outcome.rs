@@ -1,11 +1,13 @@
-//! What the page says about each source: node_exporter's two families per collector.
+//! What the page says about itself: node_exporter's two families per collector, and its build.
 
 use socle_model::metrics::{Family, Kind, Page, Series};
 use std::time::Duration;
 
-/// `node_scrape_collector_duration_seconds` and `_success`, rendered once.
+/// `node_exporter_build_info`, `node_scrape_collector_duration_seconds` and `_success`, rendered once.
 #[derive(Debug)]
 pub struct Outcomes {
+    build: Family,
+    build_series: Series,
     duration: Family,
     success: Family,
     series: Vec<(&'static str, Series, Series)>,
@@ -14,6 +16,21 @@ pub struct Outcomes {
 impl Outcomes {
     /// For these sources.
     pub fn new(names: impl Iterator<Item = &'static str>) -> Self {
+        let build = Family::new(
+            "node_exporter_build_info",
+            Kind::Gauge,
+            "Constant 1; dashboards that look for node_exporter find this agent by it.",
+        );
+        // node_exporter's labels. What a Go program says of its compiler is not there.
+        let build_series = build.series(&[
+            ("branch", "socle"),
+            ("goarch", "amd64"),
+            ("goos", "linux"),
+            ("goversion", "none"),
+            ("revision", "none"),
+            ("tags", "none"),
+            ("version", env!("CARGO_PKG_VERSION")),
+        ]);
         let duration = Family::new(
             "node_scrape_collector_duration_seconds",
             Kind::Gauge,
@@ -30,12 +47,14 @@ impl Outcomes {
                 (name, duration.series(&labels), success.series(&labels))
             })
             .collect();
-        Outcomes { duration, success, series }
+        Outcomes { build, build_series, duration, success, series }
     }
 
-    /// Writes both families: how long each source took, and whether it gave data.
+    /// Writes the build, how long each source took, and whether it gave data.
     pub fn write(&self, page: &mut Page, outcomes: &[(&'static str, Duration, bool)]) {
         let known = |name: &str| self.series.iter().find(|(known, ..)| *known == name);
+        page.family(&self.build);
+        page.sample(&self.build_series, 1u64);
         page.family(&self.duration);
         for (name, took, _) in outcomes {
             if let Some((_, series, _)) = known(name) {

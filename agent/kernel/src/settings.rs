@@ -14,7 +14,7 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// No source here has such a flag.
-    #[error("metrics.filters: unknown key {key:?}; the nearest is {nearest:?}")]
+    #[error("metrics.filters: unknown key {key:?}; the nearest that exists is {nearest:?}")]
     Unknown {
         /// The key as written.
         key: String,
@@ -22,12 +22,29 @@ pub enum SettingsError {
         nearest: &'static str,
     },
     /// There is no such source.
-    #[error("metrics: there is no source {name:?}{}", nearest.map(|near| format!("; the nearest is {near}")).unwrap_or_default())]
+    #[error("metrics: there is no source {name:?}{}", nearest.map(|near| format!("; the nearest that exists is {near}")).unwrap_or_default())]
     Source {
         /// The name as written.
         name: String,
         /// The source whose name looks most like it.
         nearest: Option<&'static str>,
+    },
+    /// node_exporter has the flag, this version has not.
+    #[error(
+        "metrics.filters: {key:?} is a flag of node_exporter that this version does not have yet; \
+         leave it out"
+    )]
+    NotHere {
+        /// The key.
+        key: String,
+    },
+    /// The value is neither true nor false.
+    #[error("metrics.filters: {key:?}: {value:?} is neither true nor false")]
+    Switch {
+        /// The key.
+        key: String,
+        /// The value as written.
+        value: String,
     },
     /// The value is no regular expression.
     #[error("metrics.filters: {key:?}: {source}")]
@@ -39,40 +56,75 @@ pub enum SettingsError {
     },
 }
 
-/// The flags that take a regular expression, from node_exporter 1.11.
-const FLAGS: &[&str] = &[
-    "diskstats.device-exclude",
-    "diskstats.device-include",
-    "filesystem.fs-types-exclude",
-    "filesystem.fs-types-include",
-    "filesystem.mount-points-exclude",
-    "filesystem.mount-points-include",
-    "hwmon.chip-exclude",
-    "hwmon.chip-include",
-    "hwmon.sensor-exclude",
-    "hwmon.sensor-include",
-    "netdev.device-exclude",
-    "netdev.device-include",
+/// What a flag takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Takes {
+    Regex,
+    Switch,
+}
+
+/// The flags of node_exporter 1.12 that the sources here understand.
+const FLAGS: &[(&str, Takes)] = &[
+    ("cpu.guest", Takes::Switch),
+    ("cpu.info", Takes::Switch),
+    ("cpu.info.bugs-include", Takes::Regex),
+    ("cpu.info.flags-include", Takes::Regex),
+    ("diskstats.device-exclude", Takes::Regex),
+    ("diskstats.device-include", Takes::Regex),
+    ("filesystem.fs-types-exclude", Takes::Regex),
+    ("filesystem.fs-types-include", Takes::Regex),
+    ("filesystem.mount-points-exclude", Takes::Regex),
+    ("filesystem.mount-points-include", Takes::Regex),
+    ("hwmon.chip-exclude", Takes::Regex),
+    ("hwmon.chip-include", Takes::Regex),
+    ("hwmon.sensor-exclude", Takes::Regex),
+    ("hwmon.sensor-include", Takes::Regex),
+    ("netdev.device-exclude", Takes::Regex),
+    ("netdev.device-include", Takes::Regex),
+    ("stat.softirq", Takes::Switch),
+];
+
+/// Its flags for the same collectors that are not understood here.
+const NOT_HERE: &[&str] = &[
+    "filesystem.mount-timeout",
+    "filesystem.stat-workers",
+    "netdev.address-info",
+    "netdev.enable-detailed-metrics",
+    "netdev.label-ifalias",
+    "netdev.netlink",
 ];
 
 impl Settings {
-    /// Checks the keys and the regular expressions.
+    /// Checks the keys and the values.
     ///
     /// # Errors
     /// Names the bad key, and the valid one nearest to it.
     pub fn new(filters: BTreeMap<String, String>) -> Result<Self, SettingsError> {
         for (key, value) in &filters {
-            if !FLAGS.contains(&key.as_str()) {
-                let nearest = FLAGS.iter().min_by_key(|flag| strsim::levenshtein(key, flag));
-                let nearest = nearest.copied().unwrap_or_default();
-                return Err(SettingsError::Unknown { key: key.clone(), nearest });
-            }
-            Regex::new(value).map_err(|source| SettingsError::Regex {
-                key: key.clone(),
-                source: Box::new(source),
-            })?;
+            check(key, value)?;
         }
         Ok(Settings { filters })
+    }
+}
+
+fn check(key: &str, value: &str) -> Result<(), SettingsError> {
+    let key_text = || key.to_owned();
+    match FLAGS.iter().find(|(flag, _)| *flag == key) {
+        Some((_, Takes::Regex)) => {
+            let tried = Regex::new(value);
+            let wrong = |source| SettingsError::Regex { key: key_text(), source: Box::new(source) };
+            tried.map(|_| ()).map_err(wrong)
+        }
+        Some((_, Takes::Switch)) => match value {
+            "true" | "false" => Ok(()),
+            _ => Err(SettingsError::Switch { key: key_text(), value: value.to_owned() }),
+        },
+        None if NOT_HERE.contains(&key) => Err(SettingsError::NotHere { key: key_text() }),
+        None => {
+            let flags = FLAGS.iter().map(|(flag, _)| *flag);
+            let nearest = flags.min_by_key(|flag| strsim::levenshtein(key, flag));
+            Err(SettingsError::Unknown { key: key_text(), nearest: nearest.unwrap_or_default() })
+        }
     }
 }
 
@@ -92,17 +144,29 @@ impl Filter {
 }
 
 impl Settings {
+    /// Whether a switch is on.
+    pub(crate) fn on(&self, flag: &str, default: bool) -> bool {
+        self.filters.get(flag).map_or(default, |value| value == "true")
+    }
+
+    /// The regular expression of a flag; none where it is not given or empty.
+    pub(crate) fn pattern(&self, flag: &str) -> Option<Regex> {
+        self.filters.get(flag).and_then(|text| pattern(text))
+    }
+
     /// The filter of the flags `FLAG-exclude` and `FLAG-include`. The default exclusion holds unless
     /// either is given, as node_exporter has it.
     pub(crate) fn filter(&self, flag: &str, excluded: &str) -> Filter {
         let given = |end: &str| self.filters.get(&format!("{flag}-{end}")).map(String::as_str);
         let (exclude, include) = (given("exclude"), given("include"));
         let exclude = exclude.or_else(|| include.is_none().then_some(excluded));
-        // `Settings::new` has tried every pattern; the defaults are constants of this room.
-        let pattern =
-            |text: Option<&str>| text.filter(|t| !t.is_empty()).and_then(|t| Regex::new(t).ok());
-        Filter { exclude: pattern(exclude), include: pattern(include) }
+        Filter { exclude: exclude.and_then(pattern), include: include.and_then(pattern) }
     }
+}
+
+/// `Settings::new` has tried every pattern; the defaults are constants of this room.
+fn pattern(text: &str) -> Option<Regex> {
+    Some(text).filter(|text| !text.is_empty()).and_then(|text| Regex::new(text).ok())
 }
 
 #[cfg(test)]
@@ -135,5 +199,11 @@ mod tests {
         assert!(error.contains("\"hwmon.chip-include\""), "{error}");
         let error = settings("netdev.device-exclude", "(").unwrap_err().to_string();
         assert!(error.contains("netdev.device-exclude"), "{error}");
+        let error = settings("cpu.info", "yes").unwrap_err().to_string();
+        assert!(error.contains("\"cpu.info\"") && error.contains("\"yes\""), "{error}");
+        let error = settings("netdev.label-ifalias", "true").unwrap_err().to_string();
+        assert!(error.contains("flag of node_exporter"), "{error}");
+        assert!(settings("stat.softirq", "true").unwrap().on("stat.softirq", false));
+        assert!(settings("cpu.info", "false").unwrap().on("cpu.guest", true));
     }
 }

@@ -46,7 +46,7 @@ pub struct Entry {
 
 /// Every source of this room, by name.
 pub const SOURCES: &[Entry] = &[
-    entry("cpu", |r, _| Ok(Box::new(Cpu::new(r)?))),
+    entry("cpu", |r, s| Ok(Box::new(Cpu::new(r, s)?))),
     entry("diskstats", |r, s| Ok(Box::new(Diskstats::new(r, s)))),
     entry("edac", |r, _| Ok(Box::new(Edac::new(r)?))),
     entry("filesystem", |r, s| Ok(Box::new(Filesystem::new(r, s)))),
@@ -54,7 +54,7 @@ pub const SOURCES: &[Entry] = &[
     entry("loadavg", |r, _| Ok(Box::new(Loadavg::new(r)))),
     entry("meminfo", |r, _| Ok(Box::new(Meminfo::new(r)))),
     entry("netdev", |r, s| Ok(Box::new(Netdev::new(r, s)))),
-    entry("stat", |r, _| Ok(Box::new(Stat::new(r)))),
+    entry("stat", |r, s| Ok(Box::new(Stat::new(r, s)))),
     entry("time", |r, _| Ok(Box::new(Time::new(r)?))),
 ];
 

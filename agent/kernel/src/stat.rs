@@ -1,57 +1,130 @@
-//! `stat`: the lines of `/proc/stat` that are not per CPU.
+//! `stat`: the lines of `/proc/stat` that are not per CPU. A line that the kernel does not have is
+//! left out, where node_exporter prints 0.
 
 use crate::file::{Kept, number, words};
-use crate::{ReadError, Root, Source};
-use socle_model::metrics::{Family, Kind, Page};
+use crate::{ReadError, Root, Settings, Source};
+use socle_model::metrics::{Family, Kind, Page, Series};
+
+struct Line {
+    key: &'static str,
+    family: Family,
+    value: Option<u64>,
+}
+
+/// The label `vector` of the figures behind the sum in the line `softirq`.
+const VECTORS: [&str; 10] = [
+    "hi",
+    "timer",
+    "net_tx",
+    "net_rx",
+    "block",
+    "block_iopoll",
+    "tasklet",
+    "sched",
+    "hrtimer",
+    "rcu",
+];
+
+struct SoftIrqs {
+    family: Family,
+    series: [Series; VECTORS.len()],
+    values: Option<[u64; VECTORS.len()]>,
+}
 
 pub(crate) struct Stat {
     file: Kept,
-    families: [(&'static [u8], Family); 6],
+    lines: [Line; 6],
+    /// Only where the flag `stat.softirq` asks for them.
+    softirqs: Option<SoftIrqs>,
 }
 
 impl Stat {
-    pub(crate) fn new(root: &Root) -> Self {
-        let counter = |name, help| Family::new(name, Kind::Counter, help);
-        let gauge = |name, help| Family::new(name, Kind::Gauge, help);
+    pub(crate) fn new(root: &Root, settings: &Settings) -> Self {
+        let line = |key, name, kind, help| Line {
+            key,
+            family: Family::new(name, kind, help),
+            value: None,
+        };
+        let counter = |key, name, help| line(key, name, Kind::Counter, help);
+        let gauge = |key, name, help| line(key, name, Kind::Gauge, help);
         Stat {
             file: Kept::new(root.procfs.join("stat")),
-            families: [
-                (b"intr", counter("node_intr_total", "Total number of interrupts serviced.")),
-                (
-                    b"ctxt",
-                    counter("node_context_switches_total", "Total number of context switches."),
+            lines: [
+                counter("intr", "node_intr_total", "Total number of interrupts serviced."),
+                counter("ctxt", "node_context_switches_total", "Total number of context switches."),
+                counter("processes", "node_forks_total", "Total number of forks."),
+                gauge("btime", "node_boot_time_seconds", "Node boot time, in unixtime."),
+                gauge(
+                    "procs_running",
+                    "node_procs_running",
+                    "Number of processes in runnable state.",
                 ),
-                (b"processes", counter("node_forks_total", "Total number of forks.")),
-                (b"btime", gauge("node_boot_time_seconds", "Node boot time, in unixtime.")),
-                (
-                    b"procs_running",
-                    gauge("node_procs_running", "Number of processes in runnable state."),
-                ),
-                (
-                    b"procs_blocked",
-                    gauge(
-                        "node_procs_blocked",
-                        "Number of processes blocked waiting for I/O to complete.",
-                    ),
+                gauge(
+                    "procs_blocked",
+                    "node_procs_blocked",
+                    "Number of processes blocked waiting for I/O to complete.",
                 ),
             ],
+            softirqs: settings.on("stat.softirq", false).then(SoftIrqs::new),
         }
+    }
+
+    fn collect(&mut self) -> Result<(), ReadError> {
+        self.lines.iter_mut().for_each(|line| line.value = None);
+        if let Some(softirqs) = &mut self.softirqs {
+            softirqs.values = None;
+        }
+        let mut bad = None;
+        for (n, text) in self.file.read()?.split(|b| *b == b'\n').enumerate() {
+            let mut fields = words(text);
+            let key = fields.next().unwrap_or_default();
+            if let Some(line) = self.lines.iter_mut().find(|line| line.key.as_bytes() == key) {
+                line.value = number(fields.next());
+                if line.value.is_none() {
+                    bad = bad.or(Some((n + 1, line.key)));
+                }
+            } else if let Some(softirqs) = self.softirqs.as_mut().filter(|_| key == b"softirq") {
+                softirqs.values = softirqs_of(fields.skip(1));
+                if softirqs.values.is_none() {
+                    bad = bad.or(Some((n + 1, "softirq")));
+                }
+            }
+        }
+        bad.map_or(Ok(()), |(line, item)| Err(self.file.bad(line, item, "a whole number")))
+    }
+}
+
+fn softirqs_of<'a>(mut fields: impl Iterator<Item = &'a [u8]>) -> Option<[u64; VECTORS.len()]> {
+    let mut values = [0; VECTORS.len()];
+    for value in &mut values {
+        *value = number(fields.next())?;
+    }
+    Some(values)
+}
+
+impl SoftIrqs {
+    fn new() -> Self {
+        let family = Family::new("node_softirqs_total", Kind::Counter, "Number of softirq calls.");
+        let series = VECTORS.map(|vector| family.series(&[("vector", vector)]));
+        SoftIrqs { series, family, values: None }
     }
 }
 
 impl Source for Stat {
     fn read(&mut self, page: &mut Page) -> Result<(), ReadError> {
-        let mut bad = None;
-        for (n, line) in self.file.read()?.split(|b| *b == b'\n').enumerate() {
-            let mut fields = words(line);
-            let key = fields.next().unwrap_or_default();
-            let Some((_, family)) = self.families.iter().find(|(k, _)| *k == key) else { continue };
-            let Some(value) = number::<u64>(fields.next()) else {
-                bad = Some((n + 1, family.name()));
-                break;
-            };
-            page.single(family, value);
+        self.collect()?;
+        for line in &self.lines {
+            if let Some(value) = line.value {
+                page.single(&line.family, value);
+            }
         }
-        bad.map_or(Ok(()), |(line, item)| Err(self.file.bad(line, item, "a whole number")))
+        if let Some(softirqs) = &self.softirqs
+            && let Some(values) = softirqs.values
+        {
+            page.family(&softirqs.family);
+            let pairs = softirqs.series.iter().zip(values);
+            pairs.for_each(|(series, value)| page.sample(series, value));
+        }
+        Ok(())
     }
 }

@@ -15,9 +15,21 @@ struct Row<R> {
     value: R,
 }
 
+/// When a device was last listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Seen {
+    /// Never, or not in the reading before this one.
+    Anew,
+    /// In the reading before this one.
+    Before,
+    /// In this reading already: a line that is there twice.
+    Twice,
+}
+
 impl<R> Default for Table<R> {
     fn default() -> Self {
-        Table { rows: Vec::new(), next: 0, round: 0 }
+        // The round of a new row is 0, which is no neighbour of the first reading's.
+        Table { rows: Vec::new(), next: 0, round: 1 }
     }
 }
 
@@ -30,7 +42,7 @@ impl<R> Table<R> {
 
     /// The row of a device; `make` renders its series at first sight. The kernel lists devices in the
     /// same order each time, so the next row is nearly always the one.
-    pub(crate) fn row(&mut self, key: &[u8], make: impl FnOnce() -> R) -> Option<&mut R> {
+    pub(crate) fn row(&mut self, key: &[u8], make: impl FnOnce() -> R) -> Option<(&mut R, Seen)> {
         let at = match self.rows.get(self.next) {
             Some(row) if &*row.key == key => Some(self.next),
             _ => self.rows.iter().position(|row| &*row.key == key),
@@ -41,8 +53,18 @@ impl<R> Table<R> {
         });
         self.next = at + 1;
         let row = self.rows.get_mut(at)?;
+        let seen = match self.round - row.round {
+            0 => Seen::Twice,
+            1 => Seen::Before,
+            _ => Seen::Anew,
+        };
         row.round = self.round;
-        Some(&mut row.value)
+        Some((&mut row.value, seen))
+    }
+
+    /// The devices of this reading, to be changed.
+    pub(crate) fn present_mut(&mut self) -> impl Iterator<Item = &mut R> {
+        self.rows.iter_mut().filter(|row| row.round == self.round).map(|row| &mut row.value)
     }
 
     /// The devices of this reading.

@@ -7,6 +7,7 @@
 #![expect(dead_code, reason = "each test file uses its own part")]
 
 pub(crate) mod host;
+pub(crate) mod schema;
 
 use command_fds::{CommandFdExt as _, FdMapping};
 use std::fs;
@@ -105,6 +106,11 @@ impl Gate {
 
     /// Starts the process with the sockets, and waits until it answers.
     pub(crate) fn spawn(&mut self) {
+        self.spawn_with(&[]);
+    }
+
+    /// The same with these variables.
+    pub(crate) fn spawn_with(&mut self, variables: &[(&str, &std::ffi::OsStr)]) {
         let mut command = command(&self.dir.path().join("socle.toml"));
         command
             .args(["--root".as_ref(), self.root().as_os_str()])
@@ -112,6 +118,7 @@ impl Gate {
             .args(["--link".as_ref(), self.link().as_os_str()])
             .env("LISTEN_FDS", "2")
             .env("LISTEN_FDNAMES", "page:door")
+            .envs(variables.iter().copied())
             .stderr(Stdio::from(fs::File::create(self.dir.path().join("log")).unwrap()));
         let page = FdMapping { parent_fd: self.page.try_clone().unwrap().into(), child_fd: 3 };
         let door = FdMapping { parent_fd: self.door.try_clone().unwrap().into(), child_fd: 4 };

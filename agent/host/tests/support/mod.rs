@@ -180,6 +180,8 @@ impl Reader {
                 Ok(0) => return None,
                 Ok(taken) => self.0.push(chunk.get(..taken).unwrap()),
                 Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => return None,
+                // A child that ended elsewhere.
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
                 Err(error) => panic!("no answer: {error}"),
             }
         }

@@ -151,7 +151,13 @@ impl Event {
             || format!("event type {:02X}h offset {}", self.event_type, self.offset()),
             str::to_owned,
         );
-        let direction = if self.deasserted { " (deasserted)" } else { "" };
+        // "state deasserted asserted" reads badly: a discrete state that is asserted is just named.
+        let direction = match (self.deasserted, self.event_type) {
+            (false, 0x01) => " asserted",
+            (true, 0x01) => " deasserted",
+            (false, _) => "",
+            (true, _) => " (deasserted)",
+        };
         format!("{name}: {what}{direction}{}", self.trigger(sensor))
     }
 

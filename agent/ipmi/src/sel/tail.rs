@@ -106,7 +106,7 @@ impl Tail {
             Err(CallError::Completion(code)) if gone(code) => {
                 if confirming {
                     self.start_over();
-                } else if asked != 0 {
+                } else {
                     // Erased under our hands: look again, from the last entry that was read.
                     self.info = None;
                 }

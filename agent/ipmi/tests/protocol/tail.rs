@@ -121,6 +121,19 @@ fn a_fault_at_any_step_loses_and_repeats_nothing() {
 }
 
 #[test]
+fn a_fault_is_made_good_though_the_log_stays_the_same() {
+    for step in 1..=5 {
+        for code in [0xC0, 0x81, 0xCB, 0xCC, 0xFF] {
+            let (mut tail, mut bmc) = (Tail::default(), bmc(1..=4));
+            bmc.quirks.faults = vec![(step, code)];
+            let mut ids = pass(&mut tail, &mut bmc).0;
+            ids.extend(pass(&mut tail, &mut bmc).0);
+            assert_eq!(ids, [1, 2, 3, 4], "{code:02X} at {step}");
+        }
+    }
+}
+
+#[test]
 fn an_answer_nobody_asked_for_changes_nothing() {
     let mut tail = Tail::default();
     assert_eq!(tail.feed(Err(CallError::Completion(Completion::BUSY))), Ok(None));

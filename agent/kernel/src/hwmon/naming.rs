@@ -87,12 +87,36 @@ pub(crate) fn split(file: &str) -> Option<(&str, u32, &str)> {
     }
 }
 
+/// How a file's number becomes a value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Scale {
+    /// As it stands.
+    One,
+    /// Thousandths of the unit.
+    Thousandths,
+    /// Millionths of the unit.
+    Millionths,
+    /// 1, or anything else for 0.
+    Flag,
+}
+
+impl Scale {
+    pub(crate) fn apply(self, value: f64) -> f64 {
+        match self {
+            Scale::One => value,
+            Scale::Thousandths => value * 0.001,
+            Scale::Millionths => value / 1e6,
+            Scale::Flag => f64::from(u8::from((value - 1.0).abs() < f64::EPSILON)),
+        }
+    }
+}
+
 /// How an element of a sensor is shown.
 pub(crate) struct Metric {
     pub(crate) name: String,
     pub(crate) help: String,
     pub(crate) kind: Kind,
-    pub(crate) scale: f64,
+    pub(crate) scale: Scale,
     /// Another sensor label than the sensor's own (GPU frequencies).
     pub(crate) sensor: Option<String>,
 }
@@ -105,100 +129,83 @@ pub(crate) fn metric(
     label: Option<&str>,
 ) -> Option<Metric> {
     let kind = sensor.trim_end_matches(|c: char| c.is_ascii_digit());
-    let gauge = |name: String, help: String, scale| {
-        Some(Metric { name, help, kind: Kind::Gauge, scale, sensor: None })
+    let gauge = |name, help, scale| Metric { name, help, kind: Kind::Gauge, scale, sensor: None };
+    if let Some((name, help, scale)) = chip_wide(kind) {
+        return element.is_empty().then(|| gauge(name.to_owned(), help.to_owned(), scale));
+    }
+    if element == "label" {
+        return None;
+    }
+    let (ending, help, scale) = unit(kind, element);
+    let element = match element {
+        "input" if bare => "_input".to_owned(),
+        "input" | "" => String::new(),
+        element => format!("_{}", clean(element)),
     };
-    let alone = |name: &str, help: &str, scale| {
-        if element.is_empty() { gauge(name.to_owned(), help.to_owned(), scale) } else { None }
-    };
-    match kind {
-        "beep_enable" => return alone("node_hwmon_beep_enabled", "Hardware beep enabled", 1.0),
-        "vrm" => {
-            return alone(
-                "node_hwmon_voltage_regulator_version",
-                "Hardware voltage regulator",
-                1.0,
-            );
-        }
-        "update_interval" => {
-            let help = "Hardware monitor update interval";
-            return alone("node_hwmon_update_interval_seconds", help, 0.001);
-        }
-        _ if element == "label" => return None,
+    let mut metric = gauge(format!("node_hwmon_{kind}{element}{ending}"), help, scale);
+    match ending {
+        "_joule_total" => metric.kind = Kind::Counter,
+        "_freq_mhz" => metric.sensor = Some(clean(label?)),
         _ => {}
     }
-    let mut name = format!("node_hwmon_{kind}");
-    if element != "input" && !element.is_empty() {
-        name = format!("{name}_{}", clean(element));
-    } else if element == "input" && bare {
-        name.push_str("_input");
-    }
+    Some(metric)
+}
+
+/// Name, help and scale of what a chip has once, without elements.
+fn chip_wide(kind: &str) -> Option<(&'static str, &'static str, Scale)> {
+    Some(match kind {
+        "beep_enable" => ("node_hwmon_beep_enabled", "Hardware beep enabled", Scale::Flag),
+        "vrm" => ("node_hwmon_voltage_regulator_version", "Hardware voltage regulator", Scale::One),
+        "update_interval" => (
+            "node_hwmon_update_interval_seconds",
+            "Hardware monitor update interval",
+            Scale::Thousandths,
+        ),
+        _ => return None,
+    })
+}
+
+/// The ending of the name, the help and the scale, by sensor type and element.
+fn unit(kind: &str, element: &str) -> (&'static str, String, Scale) {
+    use Scale::{Millionths, One, Thousandths};
     match (kind, element) {
-        (_, "fault" | "alarm") => {
-            gauge(name, format!("Hardware sensor {element} status ({kind})"), 1.0)
+        (_, "fault" | "alarm") => ("", format!("Hardware sensor {element} status ({kind})"), One),
+        (_, "beep") => ("_enabled", "Hardware monitor sensor has beeping enabled".to_owned(), One),
+        ("in" | "cpu", _) => {
+            ("_volts", format!("Hardware monitor for voltage ({element})"), Thousandths)
         }
-        (_, "beep") => gauge(
-            format!("{name}_enabled"),
-            "Hardware monitor sensor has beeping enabled".to_owned(),
-            1.0,
-        ),
-        ("in" | "cpu", _) => gauge(
-            format!("{name}_volts"),
-            format!("Hardware monitor for voltage ({element})"),
-            0.001,
-        ),
         ("temp", element) if element != "type" => {
             let element = if element.is_empty() { "input" } else { element };
-            gauge(
-                format!("{name}_celsius"),
-                format!("Hardware monitor for temperature ({element})"),
-                0.001,
-            )
+            ("_celsius", format!("Hardware monitor for temperature ({element})"), Thousandths)
         }
-        ("curr", _) => gauge(
-            format!("{name}_amps"),
-            format!("Hardware monitor for current ({element})"),
-            0.001,
-        ),
-        ("energy", _) => Some(Metric {
-            name: format!("{name}_joule_total"),
-            help: format!("Hardware monitor for joules used so far ({element})"),
-            kind: Kind::Counter,
-            scale: 1e-6,
-            sensor: None,
-        }),
+        ("curr", _) => ("_amps", format!("Hardware monitor for current ({element})"), Thousandths),
+        ("energy", _) => {
+            let help = format!("Hardware monitor for joules used so far ({element})");
+            ("_joule_total", help, Millionths)
+        }
         ("power", "accuracy") => {
-            gauge(name, "Hardware monitor power meter accuracy, as a ratio".to_owned(), 1e-6)
+            ("", "Hardware monitor power meter accuracy, as a ratio".to_owned(), Millionths)
         }
-        ("power", "average_interval" | "average_interval_min" | "average_interval_max") => gauge(
-            format!("{name}_seconds"),
-            format!("Hardware monitor power usage update interval ({element})"),
-            0.001,
-        ),
-        ("power", _) => gauge(
-            format!("{name}_watt"),
-            format!("Hardware monitor for power usage in watts ({element})"),
-            1e-6,
-        ),
-        ("humidity", _) => gauge(
-            name,
-            format!(
-                "Hardware monitor for humidity, as a ratio (multiply with 100.0 to get the humidity as a percentage) ({element})"
-            ),
-            1e-6,
-        ),
-        ("fan", "input" | "min" | "max" | "target") => gauge(
-            format!("{name}_rpm"),
-            format!("Hardware monitor for fan revolutions per minute ({element})"),
-            1.0,
-        ),
-        ("freq", "input") => Some(Metric {
-            name: format!("{name}_freq_mhz"),
-            help: "Hardware monitor for GPU frequency in MHz".to_owned(),
-            kind: Kind::Gauge,
-            scale: 1e-6,
-            sensor: Some(clean(label?)),
-        }),
-        _ => gauge(name, format!("Hardware monitor {kind} element {element}"), 1.0),
+        ("power", "average_interval" | "average_interval_min" | "average_interval_max") => {
+            let help = format!("Hardware monitor power usage update interval ({element})");
+            ("_seconds", help, Thousandths)
+        }
+        ("power", _) => {
+            let help = format!("Hardware monitor for power usage in watts ({element})");
+            ("_watt", help, Millionths)
+        }
+        ("humidity", _) => {
+            let ratio = "multiply with 100.0 to get the humidity as a percentage";
+            let help = format!("Hardware monitor for humidity, as a ratio ({ratio}) ({element})");
+            ("", help, Millionths)
+        }
+        ("fan", "input" | "min" | "max" | "target") => {
+            let help = format!("Hardware monitor for fan revolutions per minute ({element})");
+            ("_rpm", help, One)
+        }
+        ("freq", "input") => {
+            ("_freq_mhz", "Hardware monitor for GPU frequency in MHz".to_owned(), Millionths)
+        }
+        _ => ("", format!("Hardware monitor {kind} element {element}"), One),
     }
 }

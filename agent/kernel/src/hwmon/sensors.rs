@@ -1,6 +1,6 @@
 //! hwmon sensors for the verdict: value, limits, alarms.
 
-use super::{chips, sensor_files};
+use super::{Listing, chips, sensor_files};
 use crate::Root;
 use crate::attr::Attr;
 use socle_model::facts::HwmonSensor;
@@ -17,25 +17,30 @@ struct Sensor {
 }
 
 /// The sensors of all chips; limits and labels are read once, values each time.
-pub(crate) struct Sensors(Vec<Sensor>);
+pub(crate) struct Sensors {
+    all: Vec<Sensor>,
+    listing: Option<Listing>,
+}
 
 impl std::fmt::Debug for Sensors {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Sensors").field(&self.0.len()).finish()
+        f.debug_tuple("Sensors").field(&self.all.len()).finish()
     }
 }
 
 impl Sensors {
     /// Looks for chips; what cannot be read is not there.
     pub(crate) fn find(root: &Root) -> Self {
+        let dir = root.sysfs.join("class/hwmon");
+        let listing = Listing::of(&dir).ok();
         let mut sensors = Vec::new();
-        for chip in chips(&root.sysfs.join("class/hwmon")).unwrap_or_default() {
+        for chip in chips(&dir).unwrap_or_default() {
             for (name, files) in sensor_files(&chip.dir).unwrap_or_default() {
                 let Some((quantity, unit, scale)) = quantity(&name) else { continue };
                 let known = HwmonSensor {
                     chip: chip.label.clone(),
                     chip_name: chip.human.clone(),
-                    label: files.get("label").and_then(|file| Attr::new(file.clone()).text().ok()),
+                    label: files.get("label").and_then(|file| Attr::new(file.clone()).line()),
                     sensor: name,
                     quantity,
                     unit: unit.to_owned(),
@@ -59,7 +64,15 @@ impl Sensors {
                 });
             }
         }
-        Sensors(sensors)
+        Sensors { all: sensors, listing }
+    }
+
+    /// Looks again, if anything came or went.
+    pub(crate) fn discover(&mut self, root: &Root) {
+        let listing = Listing::of(&root.sysfs.join("class/hwmon")).ok();
+        if listing.is_none() || listing != self.listing {
+            *self = Self::find(root);
+        }
     }
 
     /// One look.
@@ -68,18 +81,18 @@ impl Sensors {
             value: sensor
                 .value
                 .as_mut()
-                .and_then(|file| file.float().ok())
+                .and_then(Attr::value::<f64>)
                 .map(|value| value * sensor.scale),
             alarms: sensor
                 .alarms
                 .iter_mut()
                 .filter_map(|(element, file)| {
-                    file.integer().is_ok_and(|value| value != 0).then(|| element.clone())
+                    file.value::<i64>().is_some_and(|value| value != 0).then(|| element.clone())
                 })
                 .collect(),
             ..sensor.known.clone()
         };
-        self.0.iter_mut().map(one).collect()
+        self.all.iter_mut().map(one).collect()
     }
 }
 
@@ -98,7 +111,7 @@ fn quantity(sensor: &str) -> Option<(Quantity, &'static str, f64)> {
 
 fn thresholds(files: &BTreeMap<String, PathBuf>, scale: f64) -> Thresholds {
     let limit = |element: &str| {
-        let value = Attr::new(files.get(element)?.clone()).float().ok()?;
+        let value: f64 = Attr::new(files.get(element)?.clone()).value()?;
         Some(value * scale)
     };
     Thresholds {

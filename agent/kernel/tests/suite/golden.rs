@@ -1,0 +1,125 @@
+//! Our page for node_exporter's own fixtures equals node_exporter 1.11's page for them.
+
+use crate::common;
+use socle_kernel::{Root, Settings};
+use socle_model::metrics::parse::parse;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// How the families of node_exporter's page that are ours begin.
+const OURS: &[&str] = &[
+    "node_cpu_",
+    "node_disk_",
+    "node_edac_",
+    "node_hwmon_",
+    "node_load",
+    "node_memory_",
+    "node_intr_total",
+    "node_context_switches_total",
+    "node_forks_total",
+    "node_boot_time_seconds",
+    "node_procs_",
+    "node_softirqs_",
+    "node_time_clocksource_",
+];
+
+/// Families with these beginnings that other collectors made.
+const OTHERS: &[(&str, &str)] = &[
+    ("node_cpu_scaling_", "collector cpufreq"),
+    ("node_cpu_vulnerabilities_", "collector cpu_vulnerabilities"),
+    ("node_memory_numa_", "collector meminfo_numa"),
+    ("node_softirqs_functions_", "collector softirqs"),
+];
+
+fn is_ours(name: &str) -> bool {
+    OURS.iter().any(|ours| name.starts_with(ours))
+        && !OTHERS.iter().any(|(other, _)| name.starts_with(other))
+}
+
+/// The fixtures' tree, unpacked where that is needed.
+fn tree(corpus: &Path) -> (tempfile::TempDir, Root) {
+    let dir = tempfile::tempdir().unwrap();
+    common::unpack(&corpus.join("sys.ttar"), dir.path());
+    common::unpack(&corpus.join("udev.ttar"), dir.path());
+    let udev = dir.path().join("udev/data");
+    let root = Root::with(corpus.join("proc"), dir.path().join("sys"), corpus, udev);
+    (dir, root)
+}
+
+/// Our page and theirs.
+fn texts() -> Option<(String, String)> {
+    let corpus: PathBuf = common::corpus()?;
+    let (_dir, root) = tree(&corpus);
+    // The flags that node_exporter's end-to-end test gives.
+    let flags = [
+        ("cpu.info", "true"),
+        ("cpu.info.bugs-include", "^(cpu_meltdown|spectre_.*|mds)$"),
+        ("cpu.info.flags-include", "^(aes|avx.?|constant_tsc)$"),
+        ("hwmon.chip-include", "(applesmc|asus_nb_wmi|coretemp|hwmon4|ieee80211|nct6779)"),
+        ("stat.softirq", "true"),
+    ];
+    let ours = common::page(&root, &common::settings(&flags));
+    Some((ours, std::fs::read_to_string(corpus.join("e2e-output.txt")).unwrap()))
+}
+
+#[test]
+fn names_labels_and_values_are_node_exporters() {
+    let Some(pages) = texts() else { return };
+    let [ours, theirs] = [&pages.0, &pages.1].map(|page| {
+        let samples = parse(page).unwrap().samples;
+        samples.into_iter().filter(|sample| is_ours(&sample.name)).collect::<Vec<_>>()
+    });
+    assert!(theirs.len() > 500, "{} series to compare", theirs.len());
+    let lacking: Vec<_> = theirs.iter().filter(|sample| !ours.contains(sample)).collect();
+    let added: Vec<_> = ours.iter().filter(|sample| !theirs.contains(sample)).collect();
+    assert!(lacking.is_empty() && added.is_empty(), "lacking {lacking:#?}\nadded {added:#?}");
+    assert_eq!(ours.len(), theirs.len());
+}
+
+#[test]
+fn types_and_help_are_node_exporters() {
+    let Some(pages) = texts() else { return };
+    let [ours, theirs] = [&pages.0, &pages.1].map(|page| heads(page));
+    assert!(theirs.len() > 150, "{} families to compare", theirs.len() / 2);
+    assert_eq!(ours, theirs);
+}
+
+/// The `# HELP` and `# TYPE` lines of our families, sorted.
+fn heads(page: &str) -> Vec<&str> {
+    let name = |line: &str| line.split(' ').nth(2).unwrap_or_default().to_owned();
+    let mut heads: Vec<_> =
+        page.lines().filter(|line| line.starts_with('#') && is_ours(&name(line))).collect();
+    heads.sort_unstable();
+    heads
+}
+
+#[test]
+fn netdev_has_node_exporters_names() {
+    let Some(corpus) = common::corpus() else { return };
+    // Its end-to-end test asks the host over netlink, so that there is no table in its tree and the
+    // values are the host's.
+    let dir = tempfile::tempdir().unwrap();
+    let statistics = dir.path().join("sys/class/net/lo/statistics");
+    std::fs::create_dir_all(&statistics).unwrap();
+    std::fs::create_dir_all(dir.path().join("proc/net")).unwrap();
+    std::fs::write(statistics.join("rx_nohandler"), "0\n").unwrap();
+    let zeros = " 0".repeat(16);
+    std::fs::write(dir.path().join("proc/net/dev"), format!("heading\nheading\nlo:{zeros}\n"))
+        .unwrap();
+    let ours = common::page(&Root::at(dir.path()), &Settings::default());
+    let theirs = std::fs::read_to_string(corpus.join("e2e-output.txt")).unwrap();
+    let lines = |page: &str| -> BTreeSet<String> {
+        let heads = page.lines().filter(|line| line.contains("Network device statistic "));
+        let samples = page.lines().filter(|line| line.starts_with("node_network_"));
+        let samples = samples.filter(|line| line.contains("{device=\"lo\"} "));
+        let counter = |line: &&str| line.contains("_total{");
+        let samples = samples.filter(counter).filter_map(|line| line.split(' ').next());
+        heads.chain(samples).map(str::to_owned).collect()
+    };
+    let (mut ours, theirs) = (lines(&ours), lines(&theirs));
+    // The samples of traffic are left out of the end-to-end page.
+    let traffic = |line: &String| line.contains("_bytes") || line.contains("_packets");
+    ours.retain(|line| line.starts_with('#') || !traffic(line));
+    assert_eq!(ours, theirs);
+    assert_eq!(ours.len(), 17 + 13);
+}
