@@ -67,6 +67,11 @@ impl<'a> Node<'a> {
         self.children.iter().map(Node::worst).fold(own, Status::max)
     }
 
+    /// How many of the places just below are not ok.
+    pub(super) fn worse(&self) -> usize {
+        self.children.iter().filter(|child| child.worst() != Status::Ok).count()
+    }
+
     /// Counts the components here and below that have no components below them, by kind.
     pub(super) fn count(&self, counts: &mut BTreeMap<&'a str, usize>) {
         if self.children.is_empty()
