@@ -64,11 +64,21 @@ class Sim:
         (self.folder / "bmc.emu").write_text(emu)
         (self.folder / "lan.conf").write_text(
             LAN_CONF.format(lan=self.lan, serial=self.serial, console=self.console, chassis=chassis))
+        self.start()
+
+    def start(self):
+        """Start it, on the same ports if it ran before (`mc_enable` at run time ends ipmi_sim:
+        this is how a BMC that was disabled comes back)."""
         self.log = open(self.folder / "ipmi_sim.log", "wb")
         self.process = subprocess.Popen(
-            ["ipmi_sim", "-n", "-c", "lan.conf", "-f", "bmc.emu", "-s", str(state)],
+            ["ipmi_sim", "-n", "-c", "lan.conf", "-f", "bmc.emu", "-s", str(self.folder / "state")],
             cwd=self.folder, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         self._wait()
+
+    def restart(self):
+        """The BMC ends and starts again, as its command file says."""
+        self.stop()
+        self.start()
 
     def _wait(self):
         for _ in range(100):

@@ -16,6 +16,7 @@ pub(crate) fn blank(record: &SensorRecord) -> Sensor {
     let absent = if record.readable() { Absent::NotAnswered } else { Absent::NotReadable };
     Sensor {
         name: record.name.clone(),
+        id_string: record.id_string.clone(),
         record_id: record.record_id,
         share: record.share,
         number: record.number,

@@ -17,6 +17,7 @@ fn at(second: i64) -> Timestamp {
 fn sensor(name: &str, sensor_type: u8, entity: (u8, u8), event_type: u8) -> Sensor {
     Sensor {
         name: name.into(),
+        id_string: name.into(),
         record_id: 1,
         share: 0,
         number: u8::try_from(name.bytes().map(u32::from).sum::<u32>() % 256).unwrap(),

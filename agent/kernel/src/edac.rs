@@ -2,11 +2,13 @@
 
 use crate::attr::{Attr, entries, numbered};
 use crate::{ReadError, Root, Source};
-use socle_model::facts::EdacCount;
 use socle_model::metrics::{Family, Kind, Page, Series};
 use std::path::{Path, PathBuf};
 
+pub(crate) mod counts;
+
 /// One family with its files; a file that must be there fails the source when it is not.
+#[derive(PartialEq)]
 struct Group {
     family: Family,
     files: Vec<(Series, Attr, bool)>,
@@ -35,10 +37,9 @@ impl Source for Edac {
             let mark = page.mark();
             page.family(&group.family);
             for (series, file, required) in &mut group.files {
-                match file.integer() {
-                    Ok(value) => page.sample(series, value),
-                    Err(error) if *required => return Err(error),
-                    Err(_) => {}
+                let value = if *required { Some(file.integer()?) } else { file.value() };
+                if let Some(value) = value {
+                    page.sample(series, value);
                 }
             }
             if page.samples_since(mark) == 0 {
@@ -89,7 +90,11 @@ impl Source for Edac {
                 }
             }
         }
-        self.groups = vec![ce, ue, row_ce, row_ue, channel_ce, channel_ue];
+        let groups = vec![ce, ue, row_ce, row_ue, channel_ce, channel_ue];
+        // DIMM labels are set by a tool after boot, so they are read again; what is the same stays open.
+        if self.groups != groups {
+            self.groups = groups;
+        }
         Ok(())
     }
 }
@@ -119,59 +124,4 @@ fn dimm_label(csrow: &Path, channel: &str) -> String {
         }
         Err(_) => "unknown".to_owned(),
     }
-}
-
-/// The counts that the verdict needs: per DIMM where the driver places errors, and what it could not
-/// place.
-pub(crate) fn counts(root: &Root) -> Vec<EdacCount> {
-    let mut counts = Vec::new();
-    for (number, path) in numbered(&directory(root), "mc").unwrap_or_default() {
-        let controller = number.to_string();
-        for (dimm, path) in dimms(&path) {
-            let read = |file: &str| Attr::new(path.join(file)).integer();
-            let text =
-                |file: &str| Attr::new(path.join(file)).text().ok().filter(|text| !text.is_empty());
-            let (Ok(corrected), Ok(uncorrected)) = (read("dimm_ce_count"), read("dimm_ue_count"))
-            else {
-                continue;
-            };
-            counts.push(EdacCount {
-                controller: controller.clone(),
-                file: path.to_string_lossy().into_owned(),
-                dimm: Some(dimm),
-                label: text("dimm_label"),
-                location: text("dimm_location"),
-                corrected,
-                uncorrected,
-            });
-        }
-        // With DIMMs that count, the controller's own is the rest; without, it is all there is.
-        let placed = counts.iter().any(|count| count.controller == controller);
-        let (ce, ue) =
-            if placed { ("ce_noinfo_count", "ue_noinfo_count") } else { ("ce_count", "ue_count") };
-        let read = |file: &str| Attr::new(path.join(file)).integer();
-        if let (Ok(corrected), Ok(uncorrected)) = (read(ce), read(ue)) {
-            counts.push(EdacCount {
-                controller: controller.clone(),
-                dimm: None,
-                label: None,
-                location: None,
-                corrected,
-                uncorrected,
-                file: path.to_string_lossy().into_owned(),
-            });
-        }
-    }
-    counts
-}
-
-/// `dimmN` or `rankN` directories of a controller.
-fn dimms(controller: &Path) -> Vec<(String, PathBuf)> {
-    let mut found = Vec::new();
-    for prefix in ["dimm", "rank"] {
-        for (number, path) in numbered(controller, prefix).unwrap_or_default() {
-            found.push((format!("{prefix}{number}"), path));
-        }
-    }
-    found
 }

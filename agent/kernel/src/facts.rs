@@ -1,7 +1,7 @@
 //! What the verdict on the hardware needs of /proc and /sys.
 
 use crate::Root;
-use crate::edac;
+use crate::edac::counts::Counts;
 use crate::file::Kept;
 use crate::hwmon::sensors::Sensors;
 use socle_model::facts::{Clocksource, KernelFacts};
@@ -16,6 +16,7 @@ pub struct Facts {
     available: Kept,
     root: Root,
     sensors: Sensors,
+    counts: Counts,
     tsc_expected: bool,
 }
 
@@ -33,6 +34,7 @@ impl Facts {
             available: Kept::new(clock.join("available_clocksource")),
             root: root.clone(),
             sensors: Sensors::find(root),
+            counts: Counts::find(root),
             tsc_expected: tsc_expected(root),
         }
     }
@@ -46,13 +48,15 @@ impl Facts {
             host: text(&mut self.host),
             clocksource: self.clocksource(),
             hwmon: self.sensors.read(),
-            edac: edac::counts(&self.root),
+            edac: self.counts.read(),
         }
     }
 
-    /// Looks for chips that came since.
+    /// Looks for chips, controllers and DIMMs that came or went since; opens nothing anew where none
+    /// did.
     pub fn discover(&mut self) {
-        self.sensors = Sensors::find(&self.root);
+        self.sensors.discover(&self.root);
+        self.counts.discover(&self.root);
     }
 
     fn clocksource(&mut self) -> Option<Clocksource> {

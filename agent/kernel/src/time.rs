@@ -10,17 +10,19 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 struct Device {
-    number: String,
+    number: u64,
+    label: String,
     current: Attr,
     available: Attr,
     series: (Vec<Series>, Option<Series>),
-    texts: (String, String),
+    texts: (Vec<u8>, Vec<u8>),
 }
 
 pub(crate) struct Time {
     dir: PathBuf,
     localtime: PathBuf,
     zone: TimeZone,
+    zone_file: Option<Vec<u8>>,
     zone_series: Option<(String, Series)>,
     devices: Vec<Device>,
     families: [Family; 4],
@@ -33,6 +35,7 @@ impl Time {
             dir: root.sysfs.join("devices/system/clocksource"),
             localtime: root.rootfs().join("etc/localtime"),
             zone: TimeZone::UTC,
+            zone_file: None,
             zone_series: None,
             devices: Vec::new(),
             families: [
@@ -89,16 +92,23 @@ impl Source for Time {
     fn discover(&mut self) -> Result<(), ReadError> {
         // Without a zone file the C library, and node_exporter, take UTC.
         let file = Kept::new(self.localtime.clone()).read().ok().map(<[u8]>::to_vec);
-        let zone = file.and_then(|bytes| TimeZone::tzif("localtime", &bytes).ok());
-        self.zone = zone.unwrap_or(TimeZone::UTC);
+        if file != self.zone_file {
+            let zone = file.as_ref().and_then(|bytes| TimeZone::tzif("localtime", bytes).ok());
+            (self.zone, self.zone_file) = (zone.unwrap_or(TimeZone::UTC), file);
+        }
+        let found = numbered(&self.dir, "clocksource")?;
+        if found.iter().map(|(number, _)| number).eq(self.devices.iter().map(|d| &d.number)) {
+            return Ok(());
+        }
         let device = |(number, path): (u64, PathBuf)| Device {
-            number: number.to_string(),
+            number,
+            label: number.to_string(),
             current: Attr::new(path.join("current_clocksource")),
             available: Attr::new(path.join("available_clocksource")),
             series: (Vec::new(), None),
-            texts: (String::new(), String::new()),
+            texts: (Vec::new(), Vec::new()),
         };
-        self.devices = numbered(&self.dir, "clocksource")?.into_iter().map(device).collect();
+        self.devices = found.into_iter().map(device).collect();
         Ok(())
     }
 }
@@ -106,22 +116,27 @@ impl Source for Time {
 impl Device {
     /// Reads both files; renders series again only when a text has changed.
     fn look(&mut self, available: &Family, current: &Family) -> Result<(), ReadError> {
-        let number = &self.number;
+        let number = &self.label;
         let series = |family: &Family, name: &[u8]| {
             family.series(&[("clocksource", &String::from_utf8_lossy(name)), ("device", number)])
         };
         let (texts, rendered) = (&mut self.texts, &mut self.series);
         self.available.read("names", |text| {
-            if text != texts.0.as_bytes() {
-                rendered.0 = words(text).map(|name| series(available, name)).collect();
-                texts.0 = String::from_utf8_lossy(text).into_owned();
+            if text != texts.0 {
+                rendered.0.clear();
+                for name in words(text).map(|name| series(available, name)) {
+                    if !rendered.0.contains(&name) {
+                        rendered.0.push(name);
+                    }
+                }
+                texts.0 = text.to_owned();
             }
             Some(())
         })?;
         self.current.read("a name", |text| {
-            if text != texts.1.as_bytes() {
-                rendered.1 = Some(series(current, text));
-                texts.1 = String::from_utf8_lossy(text).into_owned();
+            if text != texts.1 {
+                rendered.1 = (!text.is_empty()).then(|| series(current, text));
+                texts.1 = text.to_owned();
             }
             Some(())
         })

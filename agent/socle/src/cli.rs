@@ -39,7 +39,7 @@ pub(crate) enum Command {
     ///
     /// Each check that is not ok says what to do. Works when no agent runs, and says so.
     /// Exits 1 when a check failed.
-    Doctor(ReadArgs),
+    Doctor(DoctorArgs),
     /// One collection of what the kernel tells, on stdout, without a daemon; or compare two pages.
     ///
     /// Prints what the agent serves under /metrics/node. A source that fails is named on stderr and
@@ -71,6 +71,16 @@ pub(crate) struct StatusArgs {
     /// Exit 0, 1, 2 or 3 for ok, warning, critical or unknown.
     #[arg(long)]
     pub(crate) exit_code: bool,
+}
+
+/// Flags of `socle doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+    /// The configuration to check [default: the running agent's, else /etc/socle/socle.toml].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// Flags of `socle events`.

@@ -5,6 +5,7 @@ mod cli;
 mod client;
 mod commands;
 mod halves;
+mod layout;
 mod paint;
 mod places;
 

@@ -136,13 +136,19 @@ fn bmc(page: &mut Page, data: &BmcData) {
     rows.push(
         &[
             ("bmc_url", "N/A"),
-            ("firmware_revision", &info.firmware_revision),
+            ("firmware_revision", decimal(&info.firmware_revision)),
             ("manufacturer_id", &info.manufacturer_id),
             ("system_firmware_version", info.system_firmware_version.as_deref().unwrap_or("N/A")),
         ],
         1u64,
     );
     rows.write(page);
+}
+
+/// A minor revision that is not BCD ends the label, as the original's pattern `[0-9.]*` does.
+fn decimal(revision: &str) -> &str {
+    let end = revision.find(|c: char| !c.is_ascii_digit() && c != '.');
+    end.and_then(|end| revision.get(..end)).unwrap_or(revision)
 }
 
 /// As the original has it, the fault states are 1 when there is *no* fault.
@@ -179,7 +185,7 @@ fn sensors(page: &mut Page, sensors: &[Sensor]) -> Shown {
     let mut names = HashSet::new();
     for sensor in sensors.iter().filter(|sensor| shown(sensor)) {
         // Two records with one id and one name would be one series twice.
-        if !names.insert((sensor.record_id, sensor.name.as_str())) {
+        if !names.insert((sensor.record_id, sensor.id_string.as_str())) {
             continue;
         }
         *shown_ones.sensors.entry(key(sensor)).or_default() += 1;
@@ -232,7 +238,7 @@ impl Families {
     /// The family is chosen by the unit, as the original does; states only is generic.
     fn push(&mut self, sensor: &Sensor) {
         let id = sensor.record_id.to_string();
-        let labels = [("id", id.as_str()), ("name", sensor.name.as_str())];
+        let labels = [("id", id.as_str()), ("name", sensor.id_string.as_str())];
         let state = ipmi_state(sensor).map_or(f64::NAN, f64::from);
         let unit = if sensor.compound_unit { "" } else { sensor.unit.as_str() };
         let (pair, value) = match (sensor.value, unit) {

@@ -224,6 +224,7 @@ pub(crate) fn snapshot(sensors: Vec<Sensor>) -> Snapshot {
 pub(crate) fn fan(name: &str, record_id: u16) -> Sensor {
     Sensor {
         name: name.into(),
+        id_string: name.into(),
         record_id,
         share: 0,
         number: u8::try_from(record_id & 0xFF).unwrap(),

@@ -6,7 +6,7 @@ mod record;
 pub mod walk;
 
 pub use locator::{FruLocator, Locator, McLocator, locator};
-pub use name::id_string;
+pub use name::{id_string, padded_id_string};
 pub use record::{Analog, Masks, Owner, SensorRecord, sensors};
 
 use crate::cursor::{Cursor, Short};

@@ -1,6 +1,6 @@
 //! hwmon sensors for the verdict: value, limits, alarms.
 
-use super::{chips, sensor_files};
+use super::{Listing, chips, sensor_files};
 use crate::Root;
 use crate::attr::Attr;
 use socle_model::facts::HwmonSensor;
@@ -17,19 +17,24 @@ struct Sensor {
 }
 
 /// The sensors of all chips; limits and labels are read once, values each time.
-pub(crate) struct Sensors(Vec<Sensor>);
+pub(crate) struct Sensors {
+    all: Vec<Sensor>,
+    listing: Option<Listing>,
+}
 
 impl std::fmt::Debug for Sensors {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Sensors").field(&self.0.len()).finish()
+        f.debug_tuple("Sensors").field(&self.all.len()).finish()
     }
 }
 
 impl Sensors {
     /// Looks for chips; what cannot be read is not there.
     pub(crate) fn find(root: &Root) -> Self {
+        let dir = root.sysfs.join("class/hwmon");
+        let listing = Listing::of(&dir).ok();
         let mut sensors = Vec::new();
-        for chip in chips(&root.sysfs.join("class/hwmon")).unwrap_or_default() {
+        for chip in chips(&dir).unwrap_or_default() {
             for (name, files) in sensor_files(&chip.dir).unwrap_or_default() {
                 let Some((quantity, unit, scale)) = quantity(&name) else { continue };
                 let known = HwmonSensor {
@@ -59,7 +64,15 @@ impl Sensors {
                 });
             }
         }
-        Sensors(sensors)
+        Sensors { all: sensors, listing }
+    }
+
+    /// Looks again, if anything came or went.
+    pub(crate) fn discover(&mut self, root: &Root) {
+        let listing = Listing::of(&root.sysfs.join("class/hwmon")).ok();
+        if listing.is_none() || listing != self.listing {
+            *self = Self::find(root);
+        }
     }
 
     /// One look.
@@ -79,7 +92,7 @@ impl Sensors {
                 .collect(),
             ..sensor.known.clone()
         };
-        self.0.iter_mut().map(one).collect()
+        self.all.iter_mut().map(one).collect()
     }
 }
 

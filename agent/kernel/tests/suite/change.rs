@@ -1,0 +1,212 @@
+//! Machines that change between two readings: CPUs, disks, NICs, chips, mounts that come and go.
+
+use crate::common::{Tree, read, value};
+use socle_kernel::facts::Facts;
+use socle_kernel::{ReadError, SOURCES};
+
+fn idle(page: &str, cpu: u32) -> Option<f64> {
+    value(page, &format!("node_cpu_seconds_total{{cpu=\"{cpu}\",mode=\"idle\"}}"))
+}
+
+/// A line of /proc/stat with this many ticks of idle time.
+fn cpu(cpu: u32, idle: u64) -> String {
+    format!("cpu{cpu} 100 0 50 {idle} 0 0 0 0 0 0\n")
+}
+
+#[test]
+fn idle_time_steps_back_only_for_a_new_count() {
+    let tree = Tree::rack();
+    tree.write("proc/stat", cpu(0, 100_000));
+    let mut source = tree.open("cpu");
+    assert_eq!(idle(&read(&mut source).unwrap(), 0), Some(1000.0));
+    tree.write("proc/stat", cpu(0, 99_900));
+    assert_eq!(
+        idle(&read(&mut source).unwrap(), 0),
+        Some(1000.0),
+        "1 s back is the kernel's fault"
+    );
+    tree.write("proc/stat", cpu(0, 99_000));
+    let page = read(&mut source).unwrap();
+    assert_eq!(idle(&page, 0), Some(990.0), "10 s back is another count");
+    assert_eq!(value(&page, "node_cpu_seconds_total{cpu=\"0\",mode=\"user\"}"), Some(1.0));
+}
+
+#[test]
+fn a_cpu_that_went_and_came_back_counts_as_the_kernel_says() {
+    let tree = Tree::rack();
+    let both = |second| cpu(0, 5000) + &cpu(1, second);
+    tree.write("proc/stat", both(5000));
+    let mut source = tree.open("cpu");
+    assert_eq!(idle(&read(&mut source).unwrap(), 1), Some(50.0));
+    tree.write("proc/stat", cpu(0, 5100));
+    assert_eq!(idle(&read(&mut source).unwrap(), 1), None);
+    // Less than the three seconds that a step back is otherwise ignored for.
+    tree.write("proc/stat", both(4900));
+    assert_eq!(idle(&read(&mut source).unwrap(), 1), Some(49.0));
+    tree.write("proc/stat", cpu(0, 5100));
+    source.discover().unwrap();
+    tree.write("proc/stat", both(10));
+    assert_eq!(idle(&read(&mut source).unwrap(), 1), Some(0.1));
+}
+
+#[test]
+fn a_cpu_taken_offline_is_seen_at_once_and_its_files_may_go() {
+    let tree = Tree::rack();
+    let mut source = tree.open("cpu");
+    read(&mut source).unwrap();
+    tree.write("sys/devices/system/cpu/cpu3/online", "0\n");
+    assert_eq!(value(&read(&mut source).unwrap(), "node_cpu_online{cpu=\"3\"}"), Some(0.0));
+    tree.remove("sys/devices/system/cpu/cpu3/topology");
+    tree.remove("sys/devices/system/cpu/cpu3/thermal_throttle");
+    tree.write("sys/devices/system/cpu/online", "0-2\n");
+    source.discover().unwrap();
+    let page = read(&mut source).unwrap();
+    let throttles = "node_cpu_core_throttles_total{core=\"1\",package=\"1\"}";
+    assert_eq!(value(&page, throttles), None);
+    assert_eq!(value(&page, "node_cpu_online{cpu=\"3\"}"), Some(0.0));
+}
+
+#[test]
+fn a_disk_is_there_at_once_and_udevs_word_after_a_discovery() {
+    let tree = Tree::rack();
+    let mut source = tree.open("diskstats");
+    read(&mut source).unwrap();
+    let table = std::fs::read_to_string(tree.path("proc/diskstats")).unwrap();
+    tree.write("proc/diskstats", format!("{table}   8 16 sdb 7 0 0 0 0 0 0 0 0 0 0\n"));
+    let reads = "node_disk_reads_completed_total{device=\"sdb\"}";
+    assert_eq!(value(&read(&mut source).unwrap(), reads), Some(7.0));
+
+    tree.write("run/udev/data/b8:16", "E:ID_SERIAL=NEW1\n");
+    source.discover().unwrap();
+    assert!(read(&mut source).unwrap().contains("device=\"sdb\",major=\"8\",minor=\"16\",model=\"\",path=\"\",revision=\"\",rotational=\"0\",serial=\"NEW1\""));
+
+    // Pulled and replaced in the same slot: same name, same numbers.
+    tree.write("proc/diskstats", &table);
+    assert_eq!(value(&read(&mut source).unwrap(), reads), None);
+    tree.write("run/udev/data/b8:16", "E:ID_SERIAL=NEW2\n");
+    tree.write("proc/diskstats", format!("{table}   8 16 sdb 1 0 0 0 0 0 0 0 0 0 0\n"));
+    let page = read(&mut source).unwrap();
+    assert!(page.contains("serial=\"NEW2\"") && !page.contains("NEW1"));
+    assert_eq!(value(&page, reads), Some(1.0));
+}
+
+#[test]
+fn a_nic_comes_goes_and_comes_back() {
+    let tree = Tree::rack();
+    let table = std::fs::read_to_string(tree.path("proc/net/dev")).unwrap();
+    let mut source = tree.open("netdev");
+    read(&mut source).unwrap();
+    let bytes = "node_network_receive_bytes_total{device=\"eth9\"}";
+    let nohandler = "node_network_receive_nohandler_total{device=\"eth9\"}";
+    let with = |bytes: u32| format!("{table}  eth9: {bytes} 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15\n");
+    tree.write("proc/net/dev", with(77));
+    let page = read(&mut source).unwrap();
+    assert_eq!((value(&page, bytes), value(&page, nohandler)), (Some(77.0), None));
+    tree.write("sys/class/net/eth9/statistics/rx_nohandler", "4\n");
+    assert_eq!(value(&read(&mut source).unwrap(), nohandler), Some(4.0));
+    tree.write("proc/net/dev", &table);
+    source.discover().unwrap();
+    assert_eq!(value(&read(&mut source).unwrap(), bytes), None);
+    tree.write("proc/net/dev", with(5));
+    assert_eq!(value(&read(&mut source).unwrap(), bytes), Some(5.0));
+}
+
+#[test]
+fn a_chip_appears_with_the_next_discovery_and_a_broken_sensor_is_left_out() {
+    let tree = Tree::rack();
+    let mut source = tree.open("hwmon");
+    let before = read(&mut source).unwrap();
+    source.discover().unwrap();
+    assert_eq!(read(&mut source).unwrap(), before, "nothing has changed");
+    tree.write("sys/class/hwmon/hwmon9/name", "nvme\n");
+    tree.write("sys/class/hwmon/hwmon9/temp1_input", "33000\n");
+    source.discover().unwrap();
+    let series = "node_hwmon_temp_celsius{chip=\"nvme\",sensor=\"temp1\"}";
+    assert_eq!(value(&read(&mut source).unwrap(), series), Some(33.0));
+    tree.write("sys/class/hwmon/hwmon9/temp1_input", "");
+    assert_eq!(value(&read(&mut source).unwrap(), series), None);
+    tree.remove("sys/class/hwmon/hwmon9");
+    source.discover().unwrap();
+    assert_eq!(read(&mut source).unwrap(), before);
+}
+
+#[test]
+fn a_memory_controller_that_goes_fails_until_the_next_discovery() {
+    let tree = Tree::rack();
+    let mut source = tree.open("edac");
+    // Not opened yet, so that a removed file is gone as on sysfs.
+    tree.remove("sys/devices/system/edac/mc/mc1");
+    assert!(
+        matches!(read(&mut source), Err(ReadError::NoData(path)) if path.ends_with("mc1/ce_count"))
+    );
+    source.discover().unwrap();
+    let page = read(&mut source).unwrap();
+    assert!(page.contains("controller=\"0\"") && !page.contains("controller=\"1\""));
+    tree.write("sys/devices/system/edac/mc/mc0/csrow0/ch0_dimm_label", "B4\n");
+    source.discover().unwrap();
+    assert!(read(&mut source).unwrap().contains("dimm_label=\"B4\""), "labels are set after boot");
+}
+
+#[test]
+fn a_mount_that_fails_names_its_error_until_it_works_again() {
+    let tree = Tree::rack();
+    let mut source = tree.open("filesystem");
+    let gone = "node_filesystem_device_error{device=\"server:/export\",device_error=\"no such file or directory\",fstype=\"nfs4\",mountpoint=\"/gone\"}";
+    let fine = gone.replace("no such file or directory", "");
+    let page = read(&mut source).unwrap();
+    assert_eq!((value(&page, gone), value(&page, &fine)), (Some(1.0), None));
+    std::fs::create_dir(tree.path("gone")).unwrap();
+    let page = read(&mut source).unwrap();
+    assert_eq!((value(&page, gone), value(&page, &fine)), (None, Some(0.0)));
+    assert!(page.contains("node_filesystem_size_bytes{device=\"server:/export\""));
+}
+
+#[test]
+fn another_file_system_at_the_same_place_shows_its_numbers() {
+    let tree = Tree::rack();
+    let mut source = tree.open("filesystem");
+    read(&mut source).unwrap();
+    tree.edit("proc/1/mountinfo", "253:0 / /data ro", "253:7 / /data rw");
+    tree.edit("proc/1/mountinfo", "259:1 / / rw", "259:1 / / ro");
+    let page = read(&mut source).unwrap();
+    let info = "node_filesystem_mount_info{device=\"/dev/mapper/vg0-data\",major=\"253\",minor=\"7\",mountpoint=\"/data\"}";
+    assert_eq!(value(&page, info), Some(1.0));
+    let root = "node_filesystem_readonly{device=\"/dev/nvme0n1p1\",device_error=\"\",fstype=\"ext4\",mountpoint=\"/\"}";
+    assert_eq!(value(&page, root), Some(1.0));
+}
+
+#[test]
+fn a_lost_clock_source_is_seen_at_once() {
+    let tree = Tree::rack();
+    let clock = "sys/devices/system/clocksource/clocksource0";
+    tree.write(&format!("{clock}/current_clocksource"), "tsc\n");
+    tree.write(&format!("{clock}/available_clocksource"), "tsc hpet hpet\n");
+    let mut source = tree.open("time");
+    let current =
+        |name| format!("node_time_clocksource_current_info{{clocksource=\"{name}\",device=\"0\"}}");
+    let page = read(&mut source).unwrap();
+    assert_eq!((value(&page, &current("tsc")), value(&page, &current("hpet"))), (Some(1.0), None));
+    tree.write(&format!("{clock}/current_clocksource"), "hpet\n");
+    tree.write(&format!("{clock}/available_clocksource"), "hpet\n");
+    let page = read(&mut source).unwrap();
+    assert_eq!((value(&page, &current("tsc")), value(&page, &current("hpet"))), (None, Some(1.0)));
+    assert!(!page.contains("clocksource=\"tsc\""));
+}
+
+#[test]
+fn a_discovery_that_finds_nothing_new_keeps_every_file_open() {
+    let tree = Tree::rack();
+    for entry in SOURCES {
+        let mut source = tree.open(entry.name);
+        read(&mut source).unwrap();
+        let before = tree.descriptors();
+        assert!(!before.is_empty(), "{}", entry.name);
+        source.discover().unwrap();
+        assert_eq!(tree.descriptors(), before, "{}", entry.name);
+    }
+    let mut facts = Facts::open(&tree.root());
+    facts.read();
+    let before = tree.descriptors();
+    facts.discover();
+    assert_eq!(tree.descriptors(), before);
+}

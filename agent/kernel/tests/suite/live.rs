@@ -1,0 +1,200 @@
+//! This host, read by us and by the node_exporter that is installed here (Debian's 1.5.0 is the one that
+//! the table of differences was made for).
+
+use crate::common;
+use socle_kernel::Root;
+use socle_model::metrics::parse::{Parsed, Sample, parse};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+/// Families that 1.5 does not have, by the version that brought them.
+const NEWER: &[(&str, &str)] = &[
+    ("node_filesystem_mount_info", "1.9"),
+    ("node_filesystem_purgeable_bytes", "1.9"),
+    ("node_cpu_online", "1.9"),
+    ("node_edac_channel_correctable_errors_total", "1.12"),
+    ("node_edac_channel_uncorrectable_errors_total", "1.12"),
+];
+
+/// Labels that later versions added to a family.
+const NEW_LABELS: &[(&str, &str, &str)] =
+    &[("node_disk_info", "rotational", "1.9"), ("node_filesystem_", "device_error", "1.8")];
+
+/// Lines of /proc/meminfo that 1.5 prints and 1.9 and later, with their own list of fields, do not.
+const DROPPED: &[&str] = &[
+    "node_memory_Balloon_bytes",
+    "node_memory_FileHugePages_bytes",
+    "node_memory_FilePmdMapped_bytes",
+    "node_memory_GPUActive_bytes",
+    "node_memory_GPUReclaim_bytes",
+    "node_memory_Hugetlb_bytes",
+    "node_memory_KReclaimable_bytes",
+    "node_memory_SecPageTables_bytes",
+    "node_memory_Unaccepted_bytes",
+];
+
+/// Families whose values do not move from one reading to the next.
+const STATIC: &[&str] = &[
+    "node_boot_time_seconds",
+    "node_disk_info",
+    "node_filesystem_device_error",
+    "node_filesystem_readonly",
+    "node_filesystem_size_bytes",
+    "node_hwmon_chip_names",
+    "node_hwmon_sensor_label",
+    "node_memory_MemTotal_bytes",
+    "node_memory_SwapTotal_bytes",
+    "node_memory_Hugepagesize_bytes",
+    "node_time_clocksource_available_info",
+    "node_time_clocksource_current_info",
+    "node_time_zone_offset_seconds",
+];
+
+/// Debian changes the default filters, so both get these.
+const FLAGS: &[(&str, &str)] = &[
+    ("diskstats.device-exclude", r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$"),
+    ("filesystem.mount-points-exclude", "^/(dev|proc|run/credentials/.+|sys)($|/)"),
+    ("filesystem.fs-types-exclude", "^(autofs|cgroup2?|debugfs|devtmpfs|overlay|proc|sysfs)$"),
+    ("netdev.device-exclude", "^nothing$"),
+];
+
+const COLLECTORS: [&str; 10] = [
+    "cpu",
+    "diskstats",
+    "edac",
+    "filesystem",
+    "hwmon",
+    "loadavg",
+    "meminfo",
+    "netdev",
+    "stat",
+    "time",
+];
+
+struct Exporter {
+    process: std::process::Child,
+    port: u16,
+}
+
+impl Drop for Exporter {
+    fn drop(&mut self) {
+        // It is ours, and has nothing to save.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Exporter {
+    #[expect(clippy::disallowed_types, reason = "the other exporter is a program")]
+    fn start() -> Option<Self> {
+        // Free now; whoever takes it before the exporter does makes the test fail loudly.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let null = std::process::Stdio::null;
+        let mut command = std::process::Command::new("prometheus-node-exporter");
+        command.args([
+            "--collector.disable-defaults".to_owned(),
+            "--web.disable-exporter-metrics".to_owned(),
+            format!("--web.listen-address=127.0.0.1:{port}"),
+        ]);
+        command.args(COLLECTORS.map(|name| format!("--collector.{name}")));
+        command.args(FLAGS.iter().map(|(flag, value)| format!("--collector.{flag}={value}")));
+        let process = command.stdin(null()).stdout(null()).stderr(null()).spawn().ok()?;
+        Some(Exporter { process, port })
+    }
+
+    fn page(&self) -> String {
+        let until = Instant::now() + Duration::from_secs(20);
+        let mut stream = loop {
+            match TcpStream::connect(("127.0.0.1", self.port)) {
+                Ok(stream) => break stream,
+                Err(error) => assert!(Instant::now() < until, "node_exporter: {error}"),
+            }
+            let (_never, wait) = std::sync::mpsc::channel::<()>();
+            let _ = wait.recv_timeout(Duration::from_millis(20));
+        };
+        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.0 200"), "{head}");
+        body.to_owned()
+    }
+}
+
+/// A sample as 1.5 would have it; `None` for what it lacks.
+fn as_1_5(mut sample: Sample) -> Option<Sample> {
+    if NEWER.iter().any(|(name, _)| sample.name == *name) {
+        return None;
+    }
+    for (name, label, _) in NEW_LABELS {
+        if sample.name.starts_with(name) {
+            sample.labels.remove(*label);
+        }
+    }
+    Some(sample)
+}
+
+type Series = (String, BTreeMap<String, String>);
+
+fn series(samples: &[Sample]) -> BTreeSet<Series> {
+    samples.iter().map(|sample| (sample.name.clone(), sample.labels.clone())).collect()
+}
+
+fn samples(page: &Parsed) -> Vec<Sample> {
+    let ours = |sample: &&Sample| {
+        sample.name.starts_with("node_")
+            && !sample.name.starts_with("node_scrape_")
+            && !sample.name.starts_with("node_exporter_")
+            && !DROPPED.contains(&sample.name.as_str())
+    };
+    page.samples.iter().filter(ours).cloned().filter_map(as_1_5).collect()
+}
+
+#[test]
+fn series_types_and_static_values_equal_those_of_the_installed_node_exporter() {
+    let Some(exporter) = Exporter::start() else {
+        println!("skipped: prometheus-node-exporter is not installed (Debian package)");
+        return;
+    };
+    let settings = common::settings(FLAGS);
+    let mut differs = Vec::new();
+    // The host may change between the two readings: a mount, a disk, a NIC of another test.
+    for _ in 0..5 {
+        let theirs = parse(&exporter.page()).unwrap();
+        let ours = parse(&common::page(&Root::host(), &settings)).unwrap();
+        differs = differences(&ours, &theirs);
+        if differs.is_empty() {
+            assert!(samples(&ours).len() > 100);
+            return;
+        }
+    }
+    panic!("{differs:#?}");
+}
+
+fn differences(ours: &Parsed, theirs: &Parsed) -> Vec<String> {
+    let (our_samples, their_samples) = (samples(ours), samples(theirs));
+    let (left, right) = (series(&our_samples), series(&their_samples));
+    let mut found: Vec<String> =
+        left.difference(&right).map(|s| format!("only ours: {s:?}")).collect();
+    found.extend(right.difference(&left).map(|s| format!("only theirs: {s:?}")));
+    for name in left.iter().map(|(name, _)| name).collect::<BTreeSet<_>>() {
+        if ours.types.get(name) != theirs.types.get(name) {
+            found.push(format!(
+                "type of {name}: {:?}, {:?}",
+                ours.types.get(name),
+                theirs.types.get(name)
+            ));
+        }
+    }
+    let fixed = |samples: Vec<Sample>| -> Vec<Sample> {
+        samples.into_iter().filter(|sample| STATIC.contains(&sample.name.as_str())).collect()
+    };
+    let (our_samples, their_samples) = (fixed(our_samples), fixed(their_samples));
+    found.extend(
+        our_samples.iter().filter(|s| !their_samples.contains(s)).map(|s| format!("value {s:?}")),
+    );
+    found
+}
