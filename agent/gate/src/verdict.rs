@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use socle_model::Status;
 use socle_model::bmc::{Degraded, SelRecord};
 use socle_model::documents::{SENSORS_SCHEMA, STATUS_SCHEMA, SensorsDocument, StatusDocument};
-use socle_model::metrics::Page;
+use socle_model::metrics::{Page, cut};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -39,6 +39,8 @@ pub(crate) struct Verdict {
     sensors_json: OnceLock<Option<Bytes>>,
     /// `ipmi_*`.
     pub(crate) ipmi_text: String,
+    /// Series left out of it for `series_max`.
+    pub(crate) ipmi_dropped: usize,
     /// The part of `socle_*` that only a verdict changes.
     pub(crate) own_text: String,
 }
@@ -60,6 +62,7 @@ impl Verdict {
             sensors: SensorsDocument { schema: SENSORS_SCHEMA.into(), sensors: Vec::new() },
             sensors_json: OnceLock::new(),
             ipmi_text: String::new(),
+            ipmi_dropped: 0,
             own_text: String::new(),
         }
     }
@@ -177,7 +180,9 @@ impl Task {
         let sensors = SensorsDocument { schema: SENSORS_SCHEMA.into(), sensors: judged.sensors };
         let mut page = Page::default();
         let shown = ipmi::from_link(&mut page, &hardware, self.app.interval_s(), now);
-        let ipmi_text = page.as_str().to_owned();
+        let most = self.app.scraper().series_max();
+        let (ipmi_text, samples) = cut(page.as_str(), most);
+        let (ipmi_text, ipmi_dropped) = (ipmi_text.to_owned(), samples.saturating_sub(most));
         page.clear();
         own::verdict(&mut page, &status, &sensors.sensors, shown);
         let own_text = page.as_str().to_owned();
@@ -187,6 +192,7 @@ impl Task {
             sensors,
             sensors_json,
             ipmi_text,
+            ipmi_dropped,
             own_text,
         }));
         if !judged.events.is_empty() {
