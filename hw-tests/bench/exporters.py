@@ -15,6 +15,13 @@ import time
 # The kernel sources of both, by node_exporter's names.
 COLLECTORS = ["cpu", "diskstats", "edac", "filesystem", "hwmon", "loadavg", "meminfo", "netdev", "stat", "time"]
 
+# Debian changes some of upstream's filters; with these both show the same devices.
+UPSTREAM = [
+    "--collector.diskstats.device-exclude=^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\\d+n\\d+p)\\d+$",
+    "--collector.filesystem.mount-points-exclude=^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)",
+    "--collector.netdev.device-exclude=^$",
+]
+
 
 def free_port():
     """A TCP port of 127.0.0.1 that nobody listens on."""
@@ -99,7 +106,7 @@ def start_socle(binaries, folder):
 
 def start_node_exporter():
     port = free_port()
-    wanted = [f"--collector.{name}" for name in COLLECTORS]
+    wanted = [f"--collector.{name}" for name in COLLECTORS] + UPSTREAM
     command = ["prometheus-node-exporter", "--collector.disable-defaults", *wanted, "--web.disable-exporter-metrics",
                f"--web.listen-address=127.0.0.1:{port}"]
     return Peer("node_exporter", command, port, "/metrics", lambda process: [process.pid])

@@ -3,6 +3,7 @@
 use crate::events::{Events, Line};
 use crate::expose::own;
 use crate::link::Hardware;
+use crate::pool::Pool;
 use crate::scrape::Scraper;
 use crate::sources;
 use crate::verdict::Verdict;
@@ -37,6 +38,8 @@ pub(crate) struct App {
     pub(crate) read_once: watch::Receiver<bool>,
     /// Whether the process is to end.
     pub(crate) stop: watch::Receiver<bool>,
+    /// The reading threads.
+    pub(crate) pool: Arc<Pool>,
     /// The root directory, for `socle doctor`.
     pub(crate) root: PathBuf,
     /// The state folder.

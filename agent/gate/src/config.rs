@@ -2,67 +2,23 @@
 
 use anyhow::Context as _;
 use serde::Deserialize;
-use socle_model::settings::{ANY, Fault, Fragment, Half, Key, Kind, merge};
-use std::collections::BTreeMap;
+use socle_kernel::config::Metrics;
+use socle_model::settings::{Fault, Fragment, Half, Key, Kind, merge};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every key of this half.
-pub(crate) const KEYS: &[Key] = &[
-    Key {
+/// Every key of this half: its own, then those of the sources.
+pub(crate) fn keys() -> Vec<Key> {
+    let own = Key {
         table: "gate",
         name: "listen",
         kind: Kind::Text,
         default: "\"\"",
         doc: "An address and port, in figures, that the page listens on besides the sockets that the\n\
               service manager passes, e.g. \"127.0.0.1:10911\". Empty: only those. Read at start.",
-    },
-    Key {
-        table: "metrics",
-        name: "collectors",
-        kind: Kind::Texts,
-        default: "[]",
-        doc: "Exactly these kernel sources; empty: the default set.",
-    },
-    Key {
-        table: "metrics",
-        name: "enable",
-        kind: Kind::Texts,
-        default: "[]",
-        doc: "Kernel sources on top of the default set.",
-    },
-    Key {
-        table: "metrics",
-        name: "exclude",
-        kind: Kind::Texts,
-        default: "[]",
-        doc: "Kernel sources to leave out.",
-    },
-    Key {
-        table: "metrics",
-        name: "deadline_s",
-        kind: Kind::Number(0.1, 60.0),
-        default: "5",
-        doc: "A scrape is answered within this many seconds. What a source has not given by then is\n\
-              left out and the source is marked as failing; the others are not affected.",
-    },
-    Key {
-        table: "metrics",
-        name: "series_max",
-        kind: Kind::Integer(1, 10_000_000),
-        default: "20000",
-        doc: "Most series of one source on the page; the rest is counted in\n\
-              socle_source_dropped_series.",
-    },
-    Key {
-        table: "metrics.filters",
-        name: ANY,
-        kind: Kind::TextOrBool,
-        default: "\"filesystem.mount-points-exclude\" = \"^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)\"",
-        doc: "node_exporter's flags without `collector.`: what a source shows and leaves out.\n\
-              Regular expressions, or true and false.",
-    },
-];
+    };
+    std::iter::once(own).chain(socle_kernel::config::KEYS.iter().copied()).collect()
+}
 
 /// The two tables with their defaults.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -94,47 +50,6 @@ pub(crate) struct Gate {
     pub(crate) listen: String,
 }
 
-/// `[metrics]`
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Metrics {
-    /// Exactly these sources; empty for the default set.
-    pub(crate) collectors: Vec<String>,
-    /// On top of the default set.
-    pub(crate) enable: Vec<String>,
-    /// Left out.
-    pub(crate) exclude: Vec<String>,
-    /// Seconds until a page is answered.
-    pub(crate) deadline_s: f64,
-    /// Most series of one source.
-    pub(crate) series_max: usize,
-    /// node_exporter's flags.
-    pub(crate) filters: BTreeMap<String, Filter>,
-}
-
-impl Default for Metrics {
-    fn default() -> Self {
-        Metrics {
-            collectors: Vec::new(),
-            enable: Vec::new(),
-            exclude: Vec::new(),
-            deadline_s: 5.0,
-            series_max: 20_000,
-            filters: BTreeMap::new(),
-        }
-    }
-}
-
-/// A filter's value.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
-pub(crate) enum Filter {
-    /// A regular expression.
-    Text(String),
-    /// A switch.
-    Switch(bool),
-}
-
 /// Reads the configuration: `file`, then `conf.d/*.toml` beside it in the order of their names.
 /// Without `file` the defaults hold, unless it was `named` by the user.
 pub(crate) fn load(file: &Path, named: bool) -> anyhow::Result<Config> {
@@ -156,7 +71,7 @@ pub(crate) fn read(files: &[PathBuf]) -> anyhow::Result<Config> {
         texts.push((path.display().to_string(), text));
     }
     let fragments: Vec<_> = texts.iter().map(|(path, text)| Fragment { path, text }).collect();
-    let table = merge(Half::Gate, KEYS, &fragments).map_err(|faults| all(&faults))?;
+    let table = merge(Half::Gate, &keys(), &fragments).map_err(|faults| all(&faults))?;
     // The keys' kinds were checked against KEYS with file and line; this only types them.
     let mut config: Config = table.try_into().context("reading the merged configuration")?;
     config.interval_s = fragments.iter().rev().find_map(interval_s).unwrap_or(SWEEP_S);
@@ -208,12 +123,12 @@ mod tests {
 
     #[test]
     fn the_sample_states_the_defaults() {
-        let live: String = commented_defaults(KEYS)
+        let live: String = commented_defaults(&keys())
             .lines()
             .filter(|line| !line.starts_with("# ") && !line.contains("mount-points-exclude"))
             .map(|line| line.trim_start_matches('#').to_owned() + "\n")
             .collect();
-        let merged = merge(Half::Gate, KEYS, &[Fragment { path: "x", text: &live }]).unwrap();
+        let merged = merge(Half::Gate, &keys(), &[Fragment { path: "x", text: &live }]).unwrap();
         assert_eq!(merged.try_into::<Config>().unwrap(), Config::default());
     }
 

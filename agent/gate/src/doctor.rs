@@ -43,7 +43,10 @@ fn link(app: &App) -> Check {
             let remedy = "systemctl start socle-host.service, then read its journal";
             check("link", CheckResult::Failed, error.clone(), Some(remedy))
         }
-        (_, None) => check("link", CheckResult::Warning, "not answered yet", None),
+        (_, None) => {
+            let remedy = Some("ask again in a few seconds");
+            check("link", CheckResult::Warning, "not answered yet", remedy)
+        }
     }
 }
 
@@ -66,7 +69,10 @@ fn sources(app: &App) -> Check {
 fn clock(app: &App) -> Check {
     let verdict = app.verdict.borrow();
     match verdict.status.components.iter().find(|one| one.kind == "clocksource") {
-        None => check("clock", CheckResult::Warning, "the clock source is not known", None),
+        None => {
+            let remedy = "see whether /sys/devices/system/clocksource can be read";
+            check("clock", CheckResult::Warning, "the clock source is not known", Some(remedy))
+        }
         Some(one) => {
             let result = match one.status {
                 Status::Ok => CheckResult::Ok,
@@ -83,7 +89,7 @@ fn disk(state: &Path) -> Check {
     let remedy = "events are kept in memory until there is room; free some, or see --state";
     match statvfs(state) {
         Ok(stat) => {
-            let free = u64::from(stat.blocks_available()) * u64::from(stat.fragment_size());
+            let free = stat.blocks_available().saturating_mul(stat.fragment_size());
             let text = format!("{} MiB free for {}", free >> 20, state.display());
             if free < LEAST_FREE {
                 check("disk", CheckResult::Warning, text, Some(remedy))
@@ -104,7 +110,8 @@ fn disk(state: &Path) -> Check {
 fn sandbox(path: &Path) -> Check {
     let Ok(text) = fs::read_to_string(path) else {
         let text = format!("{} cannot be read", path.display());
-        return check("gate-sandbox", CheckResult::Warning, text, None);
+        let remedy = "mount /proc where this half can read it";
+        return check("gate-sandbox", CheckResult::Warning, text, Some(remedy));
     };
     let field = |name: &str| {
         text.lines()
@@ -113,7 +120,7 @@ fn sandbox(path: &Path) -> Check {
             .unwrap_or_default()
     };
     let root = field("Uid").split_whitespace().any(|uid| uid == "0");
-    let capable = field("CapEff").trim_start_matches('0') != "" || root;
+    let capable = !field("CapEff").trim_start_matches('0').is_empty() || root;
     let missing: Vec<_> = [
         (root, "runs as root"),
         (capable, "holds capabilities"),

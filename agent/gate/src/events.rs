@@ -3,8 +3,8 @@
 use crate::disk;
 use axum::body::Bytes;
 use socle_health::NewEvent;
-use socle_model::event::{Event, Kind, SCHEMA, Severity};
-use std::collections::{BTreeMap, VecDeque};
+use socle_model::event::{Event, Kind, Origin, SCHEMA, Severity};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -33,6 +33,9 @@ pub(crate) struct Events {
     unsaved: usize,
     on_disk: usize,
     counts: BTreeMap<(Kind, Severity), u64>,
+    /// Records that the file has and the memory of the verdicts has not: the process ended between
+    /// the two writes, and they will be told again.
+    twice: BTreeSet<String>,
 }
 
 /// What is to be written; made in memory, done elsewhere.
@@ -57,12 +60,16 @@ impl Events {
             unsaved: 0,
             on_disk: 0,
             counts: BTreeMap::new(),
+            twice: BTreeSet::new(),
         };
         for text in bytes.split_inclusive(|&byte| byte == b'\n') {
             let Ok(event) = serde_json::from_slice::<Event>(text) else { continue };
             if text.ends_with(b"\n") {
                 events.keep(Line { seq: event.seq, text: Bytes::copy_from_slice(text) });
                 events.next = events.next.max(event.seq.saturating_add(1));
+                if event.seq >= least {
+                    events.twice.extend(record(event.kind, &event.text, &event.origins));
+                }
             }
         }
         // Anything but whole good lines: the next save writes the file anew.
@@ -83,8 +90,13 @@ impl Events {
         self.lines.push_back(line);
     }
 
-    /// Takes an event and numbers it.
+    /// Takes an event and numbers it, unless it is on disk already.
     pub(crate) fn push(&mut self, new: NewEvent) {
+        if let Some(record) = record(new.kind, &new.text, &new.origins)
+            && self.twice.remove(&record)
+        {
+            return;
+        }
         let event = Event {
             schema: SCHEMA.into(),
             seq: self.next,
@@ -152,6 +164,15 @@ impl Events {
     }
 }
 
+/// What tells a log record or an error count apart from every other one. A verdict that turned has
+/// nothing of the kind.
+fn record(kind: Kind, text: &str, origins: &[Origin]) -> Option<String> {
+    match kind {
+        Kind::Sel | Kind::Edac => serde_json::to_string(&(kind, text, origins)).ok(),
+        Kind::Agent => None,
+    }
+}
+
 impl Save {
     /// Writes and syncs. Blocks.
     pub(crate) fn run(&self) -> std::io::Result<()> {
@@ -206,6 +227,24 @@ mod tests {
         let lines = events.since(1, KEPT);
         assert_eq!(lines.iter().map(|line| line.seq).collect::<Vec<_>>(), [2, 3]);
         assert_eq!(Events::open(folder.path(), 99).next(), 99);
+    }
+
+    #[test]
+    fn what_was_saved_without_the_memory_is_not_told_twice() {
+        let folder = tempfile::tempdir().unwrap();
+        let sel = |text: &str| NewEvent { kind: Kind::Sel, ..event(text) };
+        let mut events = Events::open(folder.path(), 0);
+        for text in ["a", "b"] {
+            events.push(sel(text));
+        }
+        save(&mut events, folder.path());
+        // The memory knows of event 1 only.
+        let mut events = Events::open(folder.path(), 2);
+        for text in ["b", "c", "b"] {
+            events.push(sel(text));
+        }
+        let texts: Vec<_> = events.since(0, KEPT).iter().map(|line| line.seq).collect();
+        assert_eq!(texts, [1, 2, 3, 4], "b of before once, c, and b of now");
     }
 
     #[test]

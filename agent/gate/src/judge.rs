@@ -72,7 +72,7 @@ impl Judge {
         }
     }
 
-    /// The verdict on what was seen.
+    /// The verdict on what was seen; its memory is kept here.
     pub(crate) fn judge(&mut self, seen: &Seen<'_>) -> Judgement {
         let observations = Observations {
             now: seen.now,
@@ -83,8 +83,8 @@ impl Judge {
             new_sel: &seen.records,
             interval_s: seen.interval_s,
         };
-        let judgement = socle_health::judge(&observations, &self.memory);
-        self.memory = judgement.memory.clone();
+        let mut judgement = socle_health::judge(&observations, &self.memory);
+        self.memory = std::mem::take(&mut judgement.memory);
         judgement
     }
 

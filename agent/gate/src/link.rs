@@ -59,6 +59,8 @@ enum LinkError {
     Write(std::io::Error),
     #[error("the root half did not answer within {} s", PATIENCE.as_secs())]
     Silent,
+    #[error("the root half stopped half-way through an answer, {} s ago", PING.as_secs())]
+    Stalled,
     #[error("the root half said what cannot be read: {0}")]
     Frame(#[from] FrameError),
     #[error(
@@ -67,6 +69,26 @@ enum LinkError {
         SCHEMA
     )]
     Schema { version: String, theirs: u32, older: &'static str },
+}
+
+impl LinkError {
+    fn strangers(version: String, theirs: u32) -> Self {
+        let older = if theirs < SCHEMA { "socle-host" } else { "socle-gate" };
+        LinkError::Schema { version, theirs, older }
+    }
+}
+
+/// The root half's schema, when its answer is that ours is no neighbour of it.
+fn mismatch(frame: &[u8]) -> Option<u32> {
+    #[derive(serde::Deserialize)]
+    struct Mismatch {
+        ours: u32,
+    }
+    let answer: Answer = serde_json::from_slice(frame).ok()?;
+    if answer.error? != "io.socle.Host.SchemaMismatch" {
+        return None;
+    }
+    Some(serde_json::from_str::<Mismatch>(answer.parameters?.get()).ok()?.ours)
 }
 
 /// Keeps the link up until the process ends.
@@ -106,19 +128,17 @@ async fn session(
     let mut wire = Wire::dial(path).await?;
     let welcome = wire.hello().await?;
     wire.send(&Call::Watch).await?;
-    tracing::info!("link: up, socle-host {}", welcome.version);
+    // What it knows now comes at once; a root half that takes the call and says nothing is no link.
+    let mut frame = wire.answer().await?;
     let mut first = true;
+    let version = welcome.version;
     loop {
-        let frame = match timeout(PING, wire.frame()).await {
-            Ok(frame) => frame?,
-            Err(_) => {
-                Wire::dial(path).await?.hello().await?;
-                continue;
-            }
-        };
         let Seen { snapshot } = Answer::parse(&frame)?;
+        drop(frame);
         let snapshot = Arc::new(snapshot);
-        let version = &welcome.version;
+        if first {
+            tracing::info!("link: up, socle-host {version}");
+        }
         hardware.send_modify(|seen| {
             seen.snapshot = Some(snapshot.clone());
             seen.received = Some(Timestamp::now());
@@ -133,6 +153,22 @@ async fn session(
             }
         });
         cursor.follow(&snapshot).await?;
+        drop(snapshot);
+        frame = next(&mut wire, path).await?;
+    }
+}
+
+/// The next snapshot's frame, whenever it comes. While there is none the root half is asked on another
+/// connection whether it lives.
+async fn next(wire: &mut Wire, path: &Path) -> Result<Vec<u8>, LinkError> {
+    loop {
+        if let Ok(frame) = timeout(PING, wire.frame()).await {
+            return frame;
+        }
+        if !wire.frames.is_empty() {
+            return Err(LinkError::Stalled);
+        }
+        Wire::dial(path).await?.hello().await?;
     }
 }
 
@@ -197,14 +233,13 @@ impl Wire {
     async fn hello(&mut self) -> Result<Welcome, LinkError> {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         self.send(&Call::Hello(Hello { version, schema: SCHEMA })).await?;
-        let welcome: Welcome = Answer::parse(&self.answer().await?)?;
+        let frame = self.answer().await?;
+        if let Some(theirs) = mismatch(&frame) {
+            return Err(LinkError::strangers(String::new(), theirs));
+        }
+        let welcome: Welcome = Answer::parse(&frame)?;
         if !neighbours(SCHEMA, welcome.schema) {
-            let older = if welcome.schema < SCHEMA { "socle-host" } else { "socle-gate" };
-            return Err(LinkError::Schema {
-                version: welcome.version,
-                theirs: welcome.schema,
-                older,
-            });
+            return Err(LinkError::strangers(welcome.version, welcome.schema));
         }
         Ok(welcome)
     }

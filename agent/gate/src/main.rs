@@ -10,6 +10,7 @@ mod disk;
 mod doctor;
 mod events;
 mod expose;
+mod facts;
 mod http;
 mod judge;
 mod kernel;
@@ -17,6 +18,7 @@ mod link;
 mod listen;
 mod log;
 mod notify;
+mod parent;
 mod pool;
 mod reader;
 mod scrape;
@@ -42,7 +44,7 @@ fn act(args: Args) -> anyhow::Result<()> {
         Action::Help => print!("{}", args::HELP),
         Action::Version => println!("socle-gate {}", env!("CARGO_PKG_VERSION")),
         Action::PrintDefault => {
-            print!("{}", socle_model::settings::commented_defaults(config::KEYS));
+            print!("{}", socle_model::settings::commented_defaults(&config::keys()));
         }
         Action::Check(files) if files.is_empty() => {
             let (file, named) = args.config();

@@ -50,8 +50,9 @@ struct Slot {
     report: Report,
     /// Away while a thread reads it.
     kit: Option<Kit>,
-    /// What it said in round `round`.
+    /// What it said in round `round`, and in how many samples.
     page: Page,
+    samples: usize,
     round: u64,
     away_since: Option<Instant>,
     /// It was waited for in vain: later rounds pass over it until it returns.
@@ -62,6 +63,15 @@ struct Slot {
 struct Kit {
     source: Box<dyn Readable>,
     page: Page,
+}
+
+/// What a source said in a round.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Said<'a> {
+    /// The text.
+    pub(crate) text: &'a str,
+    /// Its samples.
+    pub(crate) samples: usize,
 }
 
 #[derive(Default)]
@@ -120,6 +130,7 @@ impl Reader {
             },
             kit: Some(Kit { source, page: Page::default() }),
             page: Page::default(),
+            samples: 0,
             round: 0,
             away_since: None,
             stuck: false,
@@ -133,13 +144,13 @@ impl Reader {
         lock(&self.desk).slots.iter().map(|slot| slot.report.clone()).collect()
     }
 
-    /// Reads the sources that `wanted` names and hands each one's report and text to `take`, in
+    /// Reads the sources that `wanted` names and hands each one's report and words to `take`, in
     /// their order. Ends within `limit`. Not to be called again before it ended.
     pub(crate) async fn round(
         &self,
         wanted: impl Fn(&str) -> bool,
         limit: Duration,
-        mut take: impl FnMut(&mut Report, Option<&str>),
+        mut take: impl FnMut(&mut Report, Option<Said<'_>>),
     ) {
         let end = Instant::now() + limit;
         self.open(&wanted);
@@ -172,15 +183,15 @@ impl Reader {
         let round = desk.round;
         for slot in &mut desk.slots {
             if wanted(slot.report.name) {
-                let text = (slot.round == round).then(|| slot.page.as_str());
-                take(&mut slot.report, text);
+                let said = Said { text: slot.page.as_str(), samples: slot.samples };
+                take(&mut slot.report, (slot.round == round).then_some(said));
             }
         }
     }
 
     fn open(&self, wanted: &impl Fn(&str) -> bool) {
-        let mut desk = lock(&self.desk);
-        let desk = &mut *desk;
+        let mut guard = lock(&self.desk);
+        let desk = &mut *guard;
         desk.round += 1;
         desk.runner += 1;
         desk.busy = 0;
@@ -197,6 +208,8 @@ impl Reader {
         }
         if !desk.pending.is_empty() {
             let work = self.work(desk.runner);
+            // Who is woken by this wants the desk.
+            drop(guard);
             self.pool.queue(work);
         }
     }
@@ -272,8 +285,9 @@ fn leave(desk: &Mutex<Desk>, index: usize) -> Option<Kit> {
 fn work(desk: &Mutex<Desk>, runner: u64, done: &Notify) {
     while let Some((index, round, mut kit)) = next(desk, runner, done) {
         kit.page.clear();
+        let empty = kit.page.mark();
         let began = Instant::now();
-        let outcome = kit.source.read(&mut kit.page);
+        let outcome = kit.source.read(&mut kit.page).map(|()| kit.page.samples_since(empty));
         if home(desk, index, round, kit, began.elapsed(), outcome) {
             done.notify_waiters();
         }
@@ -287,7 +301,9 @@ fn next(desk: &Mutex<Desk>, runner: u64, done: &Notify) -> Option<(usize, u64, K
     if desk.runner != runner {
         return None;
     }
+    let mut passed_over = false;
     while let Some(index) = desk.pending.pop_front() {
+        passed_over = true;
         let Some(slot) = desk.slots.get_mut(index) else { continue };
         match slot.kit.take() {
             Some(kit) => {
@@ -300,7 +316,7 @@ fn next(desk: &Mutex<Desk>, runner: u64, done: &Notify) -> Option<(usize, u64, K
             None => {}
         }
     }
-    if desk.over() {
+    if passed_over && desk.over() {
         done.notify_waiters();
     }
     None
@@ -313,7 +329,7 @@ fn home(
     round: u64,
     mut kit: Kit,
     duration: Duration,
-    outcome: Result<(), Failure>,
+    outcome: Result<usize, Failure>,
 ) -> bool {
     let mut desk = lock(desk);
     desk.progress += 1;
@@ -323,8 +339,9 @@ fn home(
     let over = desk.over();
     let Some(slot) = desk.slots.get_mut(index) else { return over };
     match outcome {
-        Ok(()) => {
+        Ok(samples) => {
             std::mem::swap(&mut slot.page, &mut kit.page);
+            slot.samples = samples;
             slot.round = round;
             slot.report.last_data = Some(Timestamp::now());
             slot.report.failure = None;

@@ -1,11 +1,11 @@
 //! One collection of the kernel's sources, shared by all scrapes that ask for it at the same time.
 
-use crate::expose::cut;
 use crate::reader::{Failure, Reader};
 use axum::body::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use socle_model::metrics::{Family, Kind, Page, Series};
+use socle_kernel::Outcomes;
+use socle_model::metrics::{Page, cut};
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -114,42 +114,23 @@ impl Scraper {
     }
 }
 
-/// The two families that node_exporter adds per collector, rendered once.
+/// What a collection needs from one to the next.
 struct Writer {
-    duration: Family,
-    success: Family,
-    series: Vec<(&'static str, Series, Series)>,
+    outcomes: Outcomes,
     page: Page,
     size: usize,
 }
 
 impl Writer {
     fn new(reader: &Reader) -> Self {
-        let duration = Family::new(
-            "node_scrape_collector_duration_seconds",
-            Kind::Gauge,
-            "node_exporter: Duration of a collector scrape.",
-        );
-        let success = Family::new(
-            "node_scrape_collector_success",
-            Kind::Gauge,
-            "node_exporter: Whether a collector succeeded.",
-        );
-        let series = reader
-            .reports()
-            .iter()
-            .map(|report| {
-                let labels = [("collector", report.name)];
-                (report.name, duration.series(&labels), success.series(&labels))
-            })
-            .collect();
-        Writer { duration, success, series, page: Page::default(), size: 0 }
+        let names = reader.reports().into_iter().map(|report| report.name);
+        Writer { outcomes: Outcomes::new(names), page: Page::default(), size: 0 }
     }
 
     async fn collect(&mut self, scraper: &Scraper, wanted: &Wanted) -> Collected {
         let limits = scraper.limits;
         let mut text = String::with_capacity(self.size);
-        let mut outcomes = Vec::with_capacity(self.series.len());
+        let mut outcomes = Vec::new();
         let want = |name: &str| match wanted {
             None => true,
             Some(names) => names.binary_search_by(|probe| probe.as_str().cmp(name)).is_ok(),
@@ -157,27 +138,20 @@ impl Writer {
         let share = limits.deadline.mul_f64(0.9);
         scraper
             .reader
-            .round(want, share, |report, page| {
-                let (part, samples) = cut(page.unwrap_or_default(), limits.series_max);
-                report.dropped = samples.saturating_sub(limits.series_max);
-                text.push_str(part);
-                let success = page.is_some() && !matches!(report.failure, Some(Failure::Failed(_)));
+            .round(want, share, |report, said| {
+                if let Some(said) = said {
+                    report.dropped = said.samples.saturating_sub(limits.series_max);
+                    text.push_str(match report.dropped {
+                        0 => said.text,
+                        _ => cut(said.text, limits.series_max).0,
+                    });
+                }
+                let success = said.is_some() && !matches!(report.failure, Some(Failure::Failed(_)));
                 outcomes.push((report.name, report.duration, success));
             })
             .await;
         self.page.clear();
-        self.page.family(&self.duration);
-        for (name, duration, _) in &outcomes {
-            if let Some((_, series, _)) = self.series.iter().find(|(known, ..)| known == name) {
-                self.page.sample(series, duration.as_secs_f64());
-            }
-        }
-        self.page.family(&self.success);
-        for (name, _, success) in &outcomes {
-            if let Some((_, _, series)) = self.series.iter().find(|(known, ..)| known == name) {
-                self.page.sample(series, *success);
-            }
-        }
+        self.outcomes.write(&mut self.page, &outcomes);
         text.push_str(self.page.as_str());
         // The next one is about as long.
         self.size = self.size.max(text.len() + text.len() / 8);
@@ -186,21 +160,19 @@ impl Writer {
 }
 
 impl Collected {
-    /// The whole page, made by the first who asks.
-    pub(crate) fn plain(&self, make: impl FnOnce() -> Bytes) -> Bytes {
-        self.plain.get_or_init(make).clone()
-    }
-
-    /// Its compressed form, made by the first who asks.
-    pub(crate) fn gzip(&self, make: impl FnOnce() -> Bytes) -> Bytes {
-        self.gzip.get_or_init(make).clone()
+    /// The whole page in this form, made by the first who asks for it.
+    pub(crate) fn whole(&self, compressed: bool, make: impl FnOnce() -> Bytes) -> Bytes {
+        let kept = if compressed { &self.gzip } else { &self.plain };
+        kept.get_or_init(make).clone()
     }
 }
 
 /// Compresses, fast rather than small.
-pub(crate) fn gzip(text: &[u8]) -> Bytes {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(text.len() / 5), Compression::fast());
-    match encoder.write_all(text).and_then(|()| encoder.finish()) {
+pub(crate) fn gzip(pieces: &[&str]) -> Bytes {
+    let length: usize = pieces.iter().map(|piece| piece.len()).sum();
+    let mut encoder = GzEncoder::new(Vec::with_capacity(length / 5), Compression::fast());
+    let written = pieces.iter().try_for_each(|piece| encoder.write_all(piece.as_bytes()));
+    match written.and_then(|()| encoder.finish()) {
         Ok(bytes) => bytes.into(),
         // Writing into memory does not fail.
         Err(_) => Bytes::new(),

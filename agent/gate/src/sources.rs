@@ -38,9 +38,9 @@ pub(crate) fn list(hardware: &Hardware, reports: &[Report], now: Timestamp) -> V
     if let Some(snapshot) = &hardware.snapshot {
         lines.extend(snapshot.sources.iter().map(|source| behind(hardware, source)));
     }
-    lines.extend(
-        reports.iter().map(|report| Line { source: kernel(report), dropped: report.dropped }),
-    );
+    lines.extend(reports.iter().filter_map(|report| {
+        kernel(report).map(|source| Line { source, dropped: report.dropped })
+    }));
     lines
 }
 
@@ -73,19 +73,20 @@ fn behind(hardware: &Hardware, source: &Source) -> Line {
     Line { source, dropped: 0 }
 }
 
-/// A kernel source.
-pub(crate) fn kernel(report: &Report) -> Source {
+/// A kernel source; `None` before it was read, when it is neither good nor bad.
+pub(crate) fn kernel(report: &Report) -> Option<Source> {
     let (state, error) = match &report.failure {
+        None if report.last_data.is_none() => return None,
         None => (SourceState::Ok, None),
         Some(Failure::Absent(why)) => (SourceState::Absent, Some(why.clone())),
         Some(Failure::Failed(why)) => (SourceState::Failing, Some(why.clone())),
     };
-    Source {
+    Some(Source {
         name: report.name.into(),
         state,
         last_data: report.last_data,
         duration_s: Some(report.duration.as_secs_f64()),
         errors: report.errors,
         error,
-    }
+    })
 }

@@ -14,14 +14,15 @@
 use crate::app::{App, Reloaded};
 use crate::args::Args;
 use crate::config::{self, Config};
+use crate::facts::FactsDesk;
 use crate::http::{conn::Server, router};
 use crate::judge::Judge;
 use crate::link::{self, Hardware};
 use crate::pool::Pool;
 use crate::reader::Reader;
 use crate::scrape::{Limits, Scraper};
-use crate::verdict::{FactsDesk, Verdict};
-use crate::{kernel, listen, notify, verdict};
+use crate::verdict::Verdict;
+use crate::{kernel, listen, notify, parent, verdict};
 use anyhow::Context as _;
 use sd_notify::NotifyState;
 use std::sync::{Arc, Mutex};
@@ -34,7 +35,7 @@ const LOOK: Duration = Duration::from_secs(30);
 
 /// What `--check` checks beyond the keys: that the sources take the settings.
 pub(crate) fn check(config: Config) -> anyhow::Result<()> {
-    kernel::settings(&config.metrics)?;
+    config.metrics.settings()?;
     Ok(())
 }
 
@@ -44,10 +45,10 @@ pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let config = config::load(&file, named)?;
     check(config.clone())?;
     let listeners = listen::take(&config.gate.listen)?;
-    // One thread, whatever the CPU count: the default would start one for each of 1,792 CPUs.
+    // One thread, whatever the CPU count: the default would start one for each of 1,792 CPUs. What
+    // blocks is done by `pool`, so the runtime's own threads for that are never started.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(1)
         .build()
         .context("starting the runtime")?;
     runtime.block_on(serve(args, config, listeners))
@@ -74,6 +75,7 @@ async fn serve(args: Args, config: Config, listeners: listen::Listeners) -> anyh
         news,
         read_once,
         stop: stopped.clone(),
+        pool: pool.clone(),
         root: args.root(),
         state: state.clone(),
     });
@@ -97,7 +99,7 @@ async fn serve(args: Args, config: Config, listeners: listen::Listeners) -> anyh
         verdict: verdict_in,
         events,
         news: news_in,
-        facts: FactsDesk::new(kernel::Facts::open(&root)),
+        facts: FactsDesk::new(root.clone()),
         pool: pool.clone(),
         state,
         stop: stopped,
@@ -150,12 +152,15 @@ async fn signals(
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
     let mut hangup = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
+    let parent = parent::gone();
+    tokio::pin!(parent);
     let patience = notify::watchdog();
     let mut watchdog = tokio::time::interval(patience.unwrap_or(Duration::from_secs(3600)));
     loop {
         tokio::select! {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
+            () = &mut parent => return Ok(()),
             _ = hangup.recv() => {
                 notify::reloading();
                 match reload(args, app, pool, root) {
@@ -178,6 +183,8 @@ fn reload(args: &Args, app: &App, pool: &Arc<Pool>, root: &kernel::Root) -> anyh
     let (file, named) = args.config();
     let config = config::load(&file, named)?;
     let scraper = scraper(pool, root, &config)?;
-    app.set(scraper, config.interval_s);
+    app.set(scraper.clone(), config.interval_s);
+    // A first reading, so that `socle status` knows of the new sources.
+    tokio::spawn(async move { scraper.collect(None).await });
     Ok(())
 }

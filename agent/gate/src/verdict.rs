@@ -3,28 +3,26 @@
 use crate::app::App;
 use crate::events::{Events, Save};
 use crate::expose::{ipmi, own};
+use crate::facts::FactsDesk;
 use crate::http::conn::told;
 use crate::judge::{Judge, Seen};
-use crate::kernel::Facts;
 use crate::link::Hardware;
 use crate::pool::Pool;
 use crate::sources;
+use axum::body::Bytes;
 use jiff::Timestamp;
 use socle_model::Status;
 use socle_model::bmc::{Degraded, SelRecord};
 use socle_model::documents::{SENSORS_SCHEMA, STATUS_SCHEMA, SensorsDocument, StatusDocument};
-use socle_model::facts::KernelFacts;
 use socle_model::metrics::Page;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep_until};
 
 /// The shortest and the longest time between two verdicts.
 const PACE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
-/// How long the verdict waits for what the kernel tells; later it uses what it told last.
-const FACTS_PATIENCE: Duration = Duration::from_secs(1);
 /// How often the memory is written while it changes.
 const SAVE_PACE: Duration = Duration::from_secs(5);
 /// How long the last save may take when the process ends.
@@ -36,7 +34,9 @@ pub(crate) struct Verdict {
     /// The status document; its `sources` are filled in when it is asked for.
     pub(crate) status: StatusDocument,
     /// The sensors document.
-    pub(crate) sensors: SensorsDocument,
+    sensors: SensorsDocument,
+    /// The same as JSON, made by the first who asks.
+    sensors_json: OnceLock<Option<Bytes>>,
     /// `ipmi_*`.
     pub(crate) ipmi_text: String,
     /// The part of `socle_*` that only a verdict changes.
@@ -58,9 +58,20 @@ impl Verdict {
                 degraded: Vec::new(),
             },
             sensors: SensorsDocument { schema: SENSORS_SCHEMA.into(), sensors: Vec::new() },
+            sensors_json: OnceLock::new(),
             ipmi_text: String::new(),
             own_text: String::new(),
         }
+    }
+
+    /// The sensors document as JSON; `None` when it cannot be written as such.
+    pub(crate) fn sensors(&self) -> Option<Bytes> {
+        let make = || {
+            let mut text = serde_json::to_vec(&self.sensors).ok()?;
+            text.push(b'\n');
+            Some(Bytes::from(text))
+        };
+        self.sensors_json.get_or_init(make).clone()
     }
 }
 
@@ -139,14 +150,14 @@ impl Task {
         let reports = self.app.scraper().reader().reports();
         let seen = Seen {
             now,
-            facts: self.facts.last.as_ref(),
+            facts: self.facts.last(),
             hardware: &hardware,
-            sources: reports.iter().map(sources::kernel).collect(),
+            sources: reports.iter().filter_map(sources::kernel).collect(),
             records: std::mem::take(records),
             interval_s: self.app.interval_s(),
         };
         let judged = self.judge.judge(&seen);
-        let facts = self.facts.last.as_ref();
+        let facts = self.facts.last();
         let status = StatusDocument {
             schema: STATUS_SCHEMA.into(),
             host: facts.and_then(|facts| facts.host.clone()).unwrap_or_default(),
@@ -159,12 +170,19 @@ impl Task {
         };
         let sensors = SensorsDocument { schema: SENSORS_SCHEMA.into(), sensors: judged.sensors };
         let mut page = Page::default();
-        let shown = ipmi::from_link(&mut page, &hardware, now);
+        let shown = ipmi::from_link(&mut page, &hardware, self.app.interval_s(), now);
         let ipmi_text = page.as_str().to_owned();
         page.clear();
-        own::verdict(&mut page, &status, &sensors.sensors, &shown);
+        own::verdict(&mut page, &status, &sensors.sensors, shown);
         let own_text = page.as_str().to_owned();
-        self.verdict.send_replace(Arc::new(Verdict { status, sensors, ipmi_text, own_text }));
+        let sensors_json = OnceLock::new();
+        self.verdict.send_replace(Arc::new(Verdict {
+            status,
+            sensors,
+            sensors_json,
+            ipmi_text,
+            own_text,
+        }));
         if !judged.events.is_empty() {
             let mut events = lock(&self.events);
             for event in judged.events {
@@ -178,38 +196,6 @@ impl Task {
 
 fn lock(events: &Mutex<Events>) -> MutexGuard<'_, Events> {
     events.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// What the kernel tells about the hardware, read on the reading thread.
-pub(crate) struct FactsDesk {
-    kit: Option<Facts>,
-    away: Option<oneshot::Receiver<(Facts, KernelFacts)>>,
-    last: Option<KernelFacts>,
-}
-
-impl FactsDesk {
-    /// Nothing read yet.
-    pub(crate) fn new(facts: Facts) -> Self {
-        FactsDesk { kit: Some(facts), away: None, last: None }
-    }
-
-    /// Reads, or gives what was read last when that takes too long.
-    async fn read(&mut self, pool: &Arc<Pool>) {
-        if let Some(mut facts) = self.kit.take() {
-            let (sender, away) = oneshot::channel();
-            pool.queue(move || {
-                let read = facts.read();
-                // Nobody waits any more when the process is ending.
-                let _ = sender.send((facts, read));
-            });
-            self.away = Some(away);
-        }
-        if let Some(away) = &mut self.away
-            && let Ok(Ok((facts, read))) = timeout(FACTS_PATIENCE, away).await
-        {
-            (self.kit, self.away, self.last) = (Some(facts), None, Some(read));
-        }
-    }
 }
 
 /// Writes events and memory on the reading threads, one save at a time.

@@ -128,6 +128,52 @@ fn a_kill_loses_no_event_and_no_number() {
     assert!(sample(page.text(), total).is_some());
 }
 
+#[test]
+fn a_state_folder_that_cannot_be_written_is_said_and_stops_nothing() {
+    let mut gate = Gate::prepare();
+    let host = Host::start(&gate.link());
+    std::fs::write(gate.state(), "no folder").unwrap();
+    host.say(|said| {
+        said.records = vec![record(1, "event one")];
+        set_head(said, 1);
+    });
+    gate.spawn();
+    let series = "socle_degraded{feature=\"state\"}";
+    gate.until("/metrics", "the folder", |page| sample(page, series) == Some(1.0));
+    gate.until("/v1/events", "the event", |text| text.contains("event one"));
+    std::fs::remove_file(gate.state()).unwrap();
+    gate.until("/metrics", "recovery", |page| sample(page, series).is_none());
+    let stored = std::fs::read_to_string(gate.state().join("events.ndjson")).unwrap();
+    assert!(stored.contains("event one"), "{stored}");
+}
+
+#[test]
+fn the_watchdog_is_fed_and_ready_is_said() {
+    let mut gate = Gate::prepare();
+    let path = gate.dir.path().join("notify");
+    let socket = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(common::PATIENCE)).unwrap();
+    gate.spawn_with(&[("NOTIFY_SOCKET", path.as_os_str()), ("WATCHDOG_USEC", "200000".as_ref())]);
+    let mut heard = String::new();
+    let mut hear = |what: &str, times: usize| {
+        while heard.matches(what).count() < times {
+            let mut buffer = [0; 4096];
+            let length = socket.recv(&mut buffer).unwrap();
+            heard.push_str(&String::from_utf8_lossy(&buffer[..length]));
+            heard.push('\n');
+        }
+        heard.clone()
+    };
+    hear("READY=1", 1);
+    hear("WATCHDOG=1", 3);
+    gate.signal(Signal::SIGHUP);
+    let heard = hear("READY=1", 2);
+    assert!(heard.contains("RELOADING=1"), "{heard}");
+    assert!(heard.contains("MONOTONIC_USEC="), "{heard}");
+    gate.signal(Signal::SIGTERM);
+    assert!(gate.ended(Duration::from_secs(4)).success());
+}
+
 fn set_head(said: &mut common::host::Said, head: u64) {
     if let Bmc::Present(data) = &mut said.snapshot.bmc
         && let Some(sel) = &mut data.sel

@@ -1,5 +1,4 @@
 //! The page as a scraper sees it: parts, encodings, limits, sources that hang.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails loudly")]
 
 mod common;
 
@@ -21,6 +20,7 @@ fn the_page_has_its_parts_and_its_content_type() {
     let collector = "node_scrape_collector_success{collector=\"loadavg\"}";
     assert_eq!(sample(whole.text(), collector), Some(1.0));
     assert!(whole.text().contains("\nsocle_build_info{"));
+    assert!(whole.text().contains("\nnode_exporter_build_info{branch="));
     assert!(!whole.text().contains("\nipmi_"), "no BMC, no ipmi_*");
 
     let node = gate.get("/metrics/node");

@@ -7,6 +7,7 @@ use crate::sel_ring::SelRing;
 use crate::session::{End, Session};
 use crate::settings::Settings;
 use socle_ipmi::Transport;
+use socle_ipmi::sel::Tail;
 use socle_model::Timestamp;
 use socle_model::bmc::{Bmc, BmcData, Degraded, Source, SourceState};
 use std::path::{Path, PathBuf};
@@ -139,6 +140,7 @@ impl Bus {
             beat: Arc::clone(&beat),
             source: Seen::starting().source,
             degraded: Vec::new(),
+            tail: Tail::default(),
             last: None,
         };
         let body = move || {
@@ -191,6 +193,8 @@ pub(crate) struct Worker {
     pub(crate) beat: Arc<Beat>,
     source: Source,
     pub(crate) degraded: Vec<Degraded>,
+    /// The place in the log, kept while the device comes and goes: no record is told twice.
+    pub(crate) tail: Tail,
     last: Option<Box<BmcData>>,
 }
 
@@ -202,7 +206,9 @@ impl Worker {
             match opened {
                 Ok(transport) => {
                     pause = OPEN_LEAST;
-                    match Session::new(&mut self, transport).run() {
+                    let (end, said) = Session::new(&mut self, transport).run();
+                    self.last = said;
+                    match end {
                         End::Stop => return,
                         End::Reopen => {}
                         End::Gone(why) => self.gone(&why),
@@ -236,7 +242,13 @@ impl Worker {
         let cause = format!("{device} does not answer any more: {why}");
         let remedy = "it is opened again by itself; if it does not come back, look at the kernel \
                       log for ipmi_si";
-        self.unknown(cause, remedy.into());
+        self.lost(cause, remedy.into());
+    }
+
+    /// Unknown while there is no session.
+    fn lost(&mut self, cause: String, remedy: String) {
+        let last = self.last.clone();
+        self.unknown(cause, remedy, last);
     }
 
     fn unopened(&mut self, error: &OpenError) {
@@ -252,17 +264,17 @@ impl Worker {
                 if announced.is_none() && self.last.is_none() && !configured {
                     return self.absent();
                 }
-                self.unknown(format!("{device} is missing although {by}"), self.missing_remedy());
+                self.lost(format!("{device} is missing although {by}"), self.missing_remedy());
             }
-            OpenError::Denied => self.unknown(
+            OpenError::Denied => self.lost(
                 format!("{device} may not be opened by this process"),
                 "run the root half as root: install the package, or `sudo socle run`".into(),
             ),
-            OpenError::Held { .. } => self.unknown(
+            OpenError::Held { .. } => self.lost(
                 format!("{device}: {error}"),
                 "stop the other agent; one at a time may ask the BMC".into(),
             ),
-            OpenError::Other(_) => self.unknown(
+            OpenError::Other(_) => self.lost(
                 format!("{device}: {error}"),
                 "check `[ipmi] device` in the configuration".into(),
             ),
@@ -287,20 +299,22 @@ impl Worker {
         self.tell(Bmc::Absent);
     }
 
-    /// Publishes that the BMC should answer and does not.
-    pub(crate) fn unknown(&mut self, cause: String, remedy: String) {
+    /// Publishes that the BMC should answer and does not, with the last it said.
+    pub(crate) fn unknown(&mut self, cause: String, remedy: String, last: Option<Box<BmcData>>) {
         if self.source.error.as_ref() != Some(&cause) {
             tracing::warn!(cause, remedy, "the BMC's state is unknown");
         }
         self.source.state = SourceState::Failing;
         self.source.errors = self.source.errors.saturating_add(1);
         self.source.error = Some(cause.clone());
-        let last = self.last.clone();
         self.tell(Bmc::Unknown { cause, remedy, last });
     }
 
     /// Publishes what the BMC said. `fault` is what went wrong in the meantime.
     pub(crate) fn present(&mut self, data: &BmcData, fault: Option<String>) {
+        if self.source.state != SourceState::Ok || self.source.last_data.is_none() {
+            tracing::info!(sensors = data.sensors.len(), "the BMC answers");
+        }
         self.source.state = SourceState::Ok;
         if let Some(fault) = fault {
             self.source.errors = self.source.errors.saturating_add(1);
@@ -313,7 +327,6 @@ impl Worker {
         }
         self.source.last_data = Some(Timestamp::now());
         self.source.duration_s = data.sweep_s;
-        self.last = Some(Box::new(data.clone()));
         self.tell(Bmc::Present(Box::new(data.clone())));
     }
 
@@ -322,9 +335,9 @@ impl Worker {
         self.tell(Bmc::Present(Box::new(data.clone())));
     }
 
-    /// What was known of the BMC before the device went away.
-    pub(crate) fn last(&self) -> Option<&BmcData> {
-        self.last.as_deref()
+    /// What was known of the BMC before the device went away, for the session to go on with.
+    pub(crate) fn take_last(&mut self) -> Option<Box<BmcData>> {
+        self.last.take()
     }
 
     fn tell(&mut self, bmc: Bmc) {

@@ -191,9 +191,12 @@ mod tests {
         assert!(matches!(open(&dir.join("none"), locks), Err(OpenError::Missing)));
         assert!(matches!(open(&dir, locks), Err(OpenError::Other(_))));
         // A device that is no BMC is opened and locked; the first command fails.
-        let mut null = open(Path::new("/dev/null"), locks).unwrap();
+        let pair = nix::pty::openpty(None, None).unwrap();
+        let path = nix::unistd::ttyname(&pair.slave).unwrap();
+        let mut terminal = open(&path, locks).unwrap();
+        assert!(matches!(open(&path, locks), Err(OpenError::Held { .. })));
         let request = Request::new(6, 1, &[]);
-        let answer = null.exchange(&request, Duration::from_millis(50));
+        let answer = terminal.exchange(&request, Duration::from_millis(50));
         assert!(matches!(answer, Err(TransportError::Gone(_))), "{answer:?}");
         fs::remove_dir_all(&dir).unwrap();
     }

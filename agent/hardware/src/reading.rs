@@ -4,7 +4,7 @@ use socle_ipmi::app::DeviceId;
 use socle_ipmi::chassis::ChassisStatus;
 use socle_ipmi::sdr::SensorRecord;
 use socle_ipmi::sel::{Body, Entry, Time};
-use socle_ipmi::sensor::units::Unit;
+use socle_ipmi::sensor::units::{self, Unit};
 use socle_ipmi::sensor::{self, Reading, discrete};
 use socle_model::bmc::{BmcInfo, Chassis, SelRecord, Sensor};
 use socle_model::{Absent, Quantity, Thresholds, Timestamp};
@@ -16,6 +16,7 @@ pub(crate) fn blank(record: &SensorRecord) -> Sensor {
     let absent = if record.readable() { Absent::NotAnswered } else { Absent::NotReadable };
     Sensor {
         name: record.name.clone(),
+        id_string: record.id_string.clone(),
         record_id: record.record_id,
         share: record.share,
         number: record.number,
@@ -54,31 +55,25 @@ fn unread(record: &SensorRecord) -> String {
     }
 }
 
-/// Base units of section 43.17.
 fn quantity(unit: &Unit) -> Quantity {
-    if unit.compound {
-        return Quantity::Other;
-    }
-    if unit.percent {
-        return Quantity::Ratio;
-    }
-    match unit.base {
-        1..=3 => Quantity::Temperature,
-        4 => Quantity::Voltage,
-        5 => Quantity::Current,
-        6 => Quantity::Power,
-        7 => Quantity::Energy,
-        17 => Quantity::Airflow,
-        18 => Quantity::FanSpeed,
-        19 => Quantity::Frequency,
-        20..=26 => Quantity::Time,
-        77..=91 => Quantity::Count,
-        _ => Quantity::Other,
+    match unit.quantity() {
+        units::Quantity::Temperature => Quantity::Temperature,
+        units::Quantity::FanSpeed => Quantity::FanSpeed,
+        units::Quantity::Voltage => Quantity::Voltage,
+        units::Quantity::Current => Quantity::Current,
+        units::Quantity::Power => Quantity::Power,
+        units::Quantity::Energy => Quantity::Energy,
+        units::Quantity::Airflow => Quantity::Airflow,
+        units::Quantity::Frequency => Quantity::Frequency,
+        units::Quantity::Time => Quantity::Time,
+        units::Quantity::Ratio => Quantity::Ratio,
+        units::Quantity::Count => Quantity::Count,
+        units::Quantity::Other => Quantity::Other,
     }
 }
 
 /// Puts a reading into its sensor.
-pub(crate) fn fill(sensor: &mut Sensor, reading: &Reading, at: Timestamp) {
+pub(crate) fn fill(sensor: &mut Sensor, record: &SensorRecord, reading: &Reading, at: Timestamp) {
     (sensor.value, sensor.absent) = match reading.value {
         Ok(value) => (Some(value), None),
         Err(absent) => (None, Some(word(absent))),
@@ -91,7 +86,7 @@ pub(crate) fn fill(sensor: &mut Sensor, reading: &Reading, at: Timestamp) {
     };
     sensor.step = reading.step;
     sensor.asserted = reading.asserted;
-    sensor.states = states(sensor.event_type, sensor.sensor_type, reading.asserted);
+    sensor.states = record.states(reading.asserted);
     sensor.status_disagrees = reading.disagrees;
     sensor.at = Some(at);
 }
@@ -115,18 +110,6 @@ fn word(absent: sensor::Absent) -> Absent {
         sensor::Absent::NotReadable => Absent::NotReadable,
         sensor::Absent::Discrete => Absent::Discrete,
     }
-}
-
-fn states(event_type: u8, sensor_type: u8, asserted: u16) -> Vec<String> {
-    let set = (0u8..15).filter(|bit| asserted >> bit & 1 == 1);
-    set.map(|bit| {
-        let word = match event_type {
-            0x01 => discrete::THRESHOLDS.get(usize::from(bit)).copied(),
-            _ => discrete::word(event_type, sensor_type, bit),
-        };
-        word.map_or_else(|| format!("state {bit}"), str::to_owned)
-    })
-    .collect()
 }
 
 /// Thresholds in the order of Get Sensor Thresholds.

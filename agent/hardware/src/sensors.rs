@@ -3,7 +3,7 @@
 use crate::reading::{empty, fill, thresholds};
 use crate::session::{Halt, Session};
 use socle_ipmi::sdr::{self, Record, SensorRecord};
-use socle_ipmi::sensor::{GetFactors, GetReading, GetThresholds};
+use socle_ipmi::sensor::{GetFactors, GetReading, GetThresholds, RawThresholds};
 use socle_ipmi::sweep::Outcome;
 use socle_ipmi::{CallError, TransportError};
 use socle_model::{Absent, Timestamp};
@@ -90,7 +90,7 @@ impl Session<'_> {
         let factors_or_none = factors.as_ref().and_then(|factors| factors.as_ref().ok());
         let reading = record.decode(&raw, factors_or_none, &limits);
         if let Some(sensor) = self.data.sensors.get_mut(place) {
-            fill(sensor, &reading, at);
+            fill(sensor, &record, &reading, at);
             if let Some(Err(error)) = factors {
                 let why = format!("the BMC gives no factors for this reading: {error}");
                 let asserted = (sensor.asserted, std::mem::take(&mut sensor.states));
@@ -117,14 +117,18 @@ impl Session<'_> {
         if let Some(sensor) = self.data.sensors.get_mut(place) {
             empty(sensor, absent, error.to_string(), at);
         }
+        let answers = self.bmc_answers();
         let Some(asked) = self.sensors.asked.get_mut(n) else { return Outcome::Refused };
         if outcome != Outcome::Silent {
             asked.silent_sweeps = 0;
             return outcome;
         }
         asked.silent_sweeps += 1;
-        // One that never answers while others do must not cost every sweep its rest.
-        if asked.silent_sweeps >= SILENT_SWEEPS { Outcome::Refused } else { Outcome::Silent }
+        // One that never answers while the BMC does must not cost every sweep its rest.
+        if answers || asked.silent_sweeps >= SILENT_SWEEPS {
+            return Outcome::Refused;
+        }
+        Outcome::Silent
     }
 
     /// Thresholds when they are due: the BMC's own, else those of the record.
@@ -144,7 +148,10 @@ impl Session<'_> {
             Ok(raw) => raw,
             Err(_) => record.record_thresholds(),
         };
-        let values = record.thresholds(&raw);
+        let values = match record.non_linear() {
+            true => self.non_linear_thresholds(record, &raw)?,
+            false => record.thresholds(&raw),
+        };
         // Spread over the period, so that no sweep asks all of them again.
         let part = u32::try_from(n % 16).unwrap_or_default();
         if let Some(asked) = self.sensors.asked.get_mut(n) {
@@ -155,5 +162,21 @@ impl Session<'_> {
             sensor.thresholds = thresholds(values);
         }
         Ok(())
+    }
+
+    /// Thresholds of a sensor whose factors differ from reading to reading.
+    fn non_linear_thresholds(
+        &mut self,
+        record: &SensorRecord,
+        raw: &RawThresholds,
+    ) -> Result<[Option<f64>; 6], Halt> {
+        let mut values = [None; 6];
+        for (value, raw) in values.iter_mut().zip(raw) {
+            let Some(raw) = *raw else { continue };
+            let (number, lun) = (record.number, record.lun);
+            let factors = self.asked(&GetFactors { number, lun, raw })?;
+            *value = factors.ok().and_then(|factors| record.value(raw, Some(&factors)));
+        }
+        Ok(values)
     }
 }

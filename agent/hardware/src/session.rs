@@ -1,19 +1,15 @@
-//! One session with a BMC that is open: who it is, its records, then sweep after sweep, with the log
-//! read in the pauses. Silence is waited out with longer and longer pauses; what was learnt stays.
+//! One session with a BMC that is open: identity and records, then sweep after sweep, with the log read
+//! in the pauses. Silence is waited out with longer and longer pauses; what was learnt stays.
 
 use crate::bus::{Order, Worker};
-use crate::reading::{blank, chassis, info, sel_record};
 use crate::sensors::Sensors;
-use socle_ipmi::app::{DeviceId, GetDeviceId, GetSelfTest, SystemFirmware};
-use socle_ipmi::chassis::GetChassisStatus;
-use socle_ipmi::dcmi::GetPowerReading;
-use socle_ipmi::sdr::walk::{Stamp, Walk};
-use socle_ipmi::sel::{GetSelInfo, Step, Tail};
+use socle_ipmi::app::{DeviceId, GetDeviceId};
+use socle_ipmi::sdr::walk::Stamp;
 use socle_ipmi::sweep::{Due, Outcome, Sweep};
 use socle_ipmi::{CallError, Command, Completion, Request, Response, Transport, TransportError};
 use socle_model::Timestamp;
-use socle_model::bmc::{BmcData, SelInfo, SelfTest};
-use std::sync::PoisonError;
+use socle_model::bmc::{BmcData, Degraded};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// How long one command may take: the driver itself tries again for seconds before it gives up.
@@ -24,12 +20,10 @@ const SILENT_RUN: u32 = 3;
 const PROBE_LEAST: Duration = Duration::from_secs(1);
 /// Log entries read after each sweep even when the bus has no pause.
 const ENTRIES_A_SWEEP: u32 = 8;
-/// How often identity and self test are asked again.
-const IDENTITY_EVERY: Duration = Duration::from_secs(600);
+/// Forbidden commands named.
+const RESTRICTED_MAX: usize = 16;
 /// How often a first sweep that takes long is shown in part.
 const SHOW_EVERY: Duration = Duration::from_secs(20);
-/// What a BMC does not have is asked for again after so many sweeps.
-const RARELY: u32 = 20;
 
 /// Why a session ends.
 #[derive(Debug)]
@@ -63,19 +57,30 @@ pub(crate) struct Session<'a> {
     began: Instant,
     silent_run: u32,
     last_took: Duration,
+    /// Whether the data below are of a whole sweep, be it of an earlier session.
+    known: bool,
     pub(crate) data: BmcData,
     pub(crate) sensors: Sensors,
-    stamp: Option<Stamp>,
-    tail: Tail,
-    identity: Option<(Instant, DeviceId)>,
-    no_power_for: u32,
+    /// The repository that was walked, if it was walked to its end.
+    pub(crate) stamp: Option<Stamp>,
+    pub(crate) walk_at: Instant,
+    pub(crate) failed_walks: u32,
+    pub(crate) identity: Option<(Instant, DeviceId)>,
+    pub(crate) no_power_for: u32,
+    /// Whether every sensor has been asked since the records were read.
+    pub(crate) whole_sweep: bool,
     shown: Instant,
-    fault: Option<String>,
+    /// What went wrong in this sweep.
+    pub(crate) fault: Option<String>,
+    /// Commands that the BMC's policy forbids here: network function and command.
+    restricted: BTreeSet<(u8, u8)>,
 }
 
 impl<'a> Session<'a> {
     pub(crate) fn new(worker: &'a mut Worker, transport: Box<dyn Transport + Send>) -> Self {
-        let data = worker.last().cloned().unwrap_or_default();
+        let last = worker.take_last();
+        let known = last.is_some();
+        let data = last.map(|last| *last).unwrap_or_default();
         let now = Instant::now();
         Session {
             worker,
@@ -83,29 +88,34 @@ impl<'a> Session<'a> {
             began: now,
             silent_run: 0,
             last_took: Duration::ZERO,
+            known,
             data,
             sensors: Sensors::default(),
             stamp: None,
-            tail: Tail::default(),
+            walk_at: now,
+            failed_walks: 0,
             identity: None,
             no_power_for: 0,
+            whole_sweep: false,
             shown: now,
             fault: None,
+            restricted: BTreeSet::new(),
         }
     }
 
-    /// Works until the device is gone, another is wanted, or the agent ends.
-    pub(crate) fn run(mut self) -> End {
-        loop {
+    /// Works until the device is gone, another is wanted, or the agent ends. Gives the last it said.
+    pub(crate) fn run(mut self) -> (End, Option<Box<BmcData>>) {
+        let end = loop {
             let Err(halt) = self.live();
             let halted = match halt {
-                Halt::End(end) => return end,
+                Halt::End(end) => break end,
                 Halt::Silent(why) => self.probe(&why),
             };
             if let Err(end) = halted {
-                return end;
+                break end;
             }
-        }
+        };
+        (end, self.known.then(|| Box::new(self.data)))
     }
 
     /// Waits until a silent BMC answers again.
@@ -116,7 +126,8 @@ impl<'a> Session<'a> {
             let cause = format!("the BMC does not answer: {why}");
             let remedy = "it is asked again by itself; after minutes without an answer look at the \
                           kernel log, then reset the BMC over its network (`mc reset cold`)";
-            self.worker.unknown(cause, remedy.into());
+            let last = self.known.then(|| Box::new(self.data.clone()));
+            self.worker.unknown(cause, remedy.into(), last);
             self.pause(pause)?;
             pause = (pause * 2).min(self.patience());
             match self.ask(&GetDeviceId) {
@@ -128,6 +139,7 @@ impl<'a> Session<'a> {
             }
         }
         self.silent_run = 0;
+        self.whole_sweep = false;
         // It may be another one now, with another repository.
         self.identity = None;
         Ok(())
@@ -187,170 +199,13 @@ impl<'a> Session<'a> {
         Settings { interval_ms, bus_share: self.worker.settings.bus_share }
     }
 
-    /// Identity, self test, system firmware version.
-    fn identify(&mut self) -> Result<(), Halt> {
-        let fresh = self.identity.as_ref().is_some_and(|(at, _)| at.elapsed() < IDENTITY_EVERY);
-        if fresh {
-            return Ok(());
-        }
-        match self.asked(&GetDeviceId)? {
-            Ok(id) => {
-                let firmware = self.system_firmware()?;
-                self.data.info = Some(info(&id, firmware));
-                self.data.up.bmc = true;
-                self.identity = Some((Instant::now(), id));
-            }
-            Err(error) => {
-                self.data.up.bmc = false;
-                self.fault.get_or_insert(format!("Get Device ID: {error}"));
-            }
-        }
-        self.data.self_test = match self.asked(&GetSelfTest)? {
-            Ok(test) => Some(SelfTest { passed: test.passed, text: test.text }),
-            Err(_) => None,
-        };
-        Ok(())
-    }
-
-    fn system_firmware(&mut self) -> Result<Option<String>, Halt> {
-        let mut collector = SystemFirmware::default();
-        loop {
-            let Ok(response) = self.exchanged(&collector.request())? else { return Ok(None) };
-            match collector.feed(&response) {
-                Ok(version) => return Ok(version),
-                Err(more) => collector = more,
-            }
-        }
-    }
-
-    /// Walks the repository, unless it is known and unchanged.
-    fn read_records(&mut self) -> Result<(), Halt> {
-        if self.stamp.is_some() && !self.records_changed()? {
-            return Ok(());
-        }
-        let mut walk = Walk::default();
-        while let Some(request) = walk.next() {
-            let fed = match self.exchanged(&request)? {
-                Ok(response) => walk.feed(&response).map_err(|error| error.to_string()),
-                Err(error) => Err(error.to_string()),
-            };
-            if let Err(error) = fed {
-                // What was read until then is used; the next sweep's stamp starts another walk.
-                self.fault = Some(format!("the SDR repository was read in part: {error}"));
-                self.sensors = Sensors::of(&walk.records, self.began);
-                self.records_known(&walk);
-                self.stamp = None;
-                return Ok(());
-            }
-        }
-        self.sensors = Sensors::of(&walk.records, self.began);
-        self.records_known(&walk);
-        self.stamp = Some(walk.stamp());
-        Ok(())
-    }
-
-    fn records_known(&mut self, walk: &Walk) {
-        self.data.bad_records = walk.bad.clone();
-        self.data.bad_records.extend(self.sensors.bad.iter().cloned());
-        self.data.bad_records.truncate(256);
-        self.data.sensors = self.sensors.records.iter().map(blank).collect();
-        let (records, sensors) = (walk.records.len(), self.data.sensors.len());
-        tracing::info!(records, sensors, "the SDR repository was read");
-    }
-
-    /// Whether the repository is another one than the one that was walked.
-    fn records_changed(&mut self) -> Result<bool, Halt> {
-        let Some(known) = self.stamp else { return Ok(true) };
-        if known == Stamp::default() {
-            // Device SDRs have no stamp.
-            return Ok(false);
-        }
-        let response = self.exchanged(&Stamp::request())?;
-        let response = response.ok().filter(|answer| answer.completion == Completion::OK);
-        let now = response.and_then(|answer| Stamp::parse(&answer.data).ok());
-        Ok(now.is_some_and(|now| now != known))
-    }
-
-    /// Chassis, power, log: once a sweep.
-    fn summarise(&mut self) -> Result<(), Halt> {
-        self.identify()?;
-        let status = self.asked(&GetChassisStatus)?;
-        self.data.up.chassis = status.is_ok();
-        self.data.chassis = status.ok().as_ref().map(chassis);
-        self.power()?;
-        let log = self.asked(&GetSelInfo)?;
-        self.data.up.sel = log.is_ok();
-        match log {
-            Ok(log) => {
-                self.tail.look(log);
-                let head = self.head();
-                self.data.sel = Some(SelInfo {
-                    entries: log.entries,
-                    free_bytes: log.free_bytes,
-                    overflow: log.overflow,
-                    head,
-                });
-            }
-            Err(_) => self.data.sel = None,
-        }
-        Ok(())
-    }
-
-    fn power(&mut self) -> Result<(), Halt> {
-        if self.no_power_for > 0 {
-            self.no_power_for -= 1;
-            return Ok(());
-        }
-        let reading = self.asked(&GetPowerReading)?;
-        if let Err(CallError::Completion(code)) = &reading
-            && !code.passing()
-        {
-            self.no_power_for = RARELY;
-        }
-        self.data.up.dcmi = reading.is_ok();
-        let watts = reading.ok().filter(|reading| reading.active);
-        self.data.dcmi_power_watts = watts.map(|reading| f64::from(reading.current_watts));
-        Ok(())
-    }
-
-    /// Reads at most `most` entries of the log; `false` when there is nothing to read.
-    fn follow_log(&mut self, most: u32) -> Result<bool, Halt> {
-        for _ in 0..most {
-            let Step::Ask(command) = self.tail.step() else { return Ok(false) };
-            let answer = self.asked(&command)?;
-            match self.tail.feed(answer) {
-                Ok(Some(entry)) => {
-                    let record = sel_record(&entry, &self.sensors.records);
-                    let ring = &self.worker.records;
-                    ring.lock().unwrap_or_else(PoisonError::into_inner).push(record);
-                }
-                Ok(None) => {}
-                Err(error) => self.fault = Some(error.to_string()),
-            }
-            let read = matches!(self.tail.step(), Step::Idle);
-            let head = self.head();
-            if let Some(sel) = &mut self.data.sel
-                && read
-                && sel.head != head
-                && self.data.swept_at.is_some()
-            {
-                sel.head = head;
-                self.worker.present(&self.data, self.fault.clone());
-            }
-            self.rest()?;
-        }
-        Ok(true)
-    }
-
-    fn head(&self) -> u64 {
-        self.worker.records.lock().unwrap_or_else(PoisonError::into_inner).head()
-    }
-
     fn swept(&mut self, began_ms: u64) {
         self.data.up.ipmi = !self.data.sensors.is_empty() || self.stamp.is_some();
         self.data.swept_at = Some(Timestamp::now());
         self.data.sweep_s =
             Some(Duration::from_millis(self.now_ms().saturating_sub(began_ms)).as_secs_f64());
+        self.whole_sweep = true;
+        self.known = true;
         let fault = self.fault.take();
         self.worker.present(&self.data, fault);
         self.shown = Instant::now();
@@ -358,10 +213,9 @@ impl<'a> Session<'a> {
 
     /// A first sweep that takes long is shown as far as it is.
     fn show_progress(&mut self) {
-        if self.worker.last().is_none() && self.shown.elapsed() > SHOW_EVERY {
+        if !self.known && self.shown.elapsed() > SHOW_EVERY {
             self.shown = Instant::now();
-            let data = self.data.clone();
-            self.worker.progress(&data);
+            self.worker.progress(&self.data);
         }
     }
 
@@ -380,24 +234,64 @@ impl<'a> Session<'a> {
     }
 
     /// One request; counts silence, and ends the work when there is too much of it.
-    fn exchanged(&mut self, request: &Request) -> Result<Result<Response, TransportError>, Halt> {
+    pub(crate) fn exchanged(
+        &mut self,
+        request: &Request,
+    ) -> Result<Result<Response, TransportError>, Halt> {
         let answer = self.exchange(request);
         let silent = match &answer {
             Err(TransportError::Gone(why)) => return Err(End::Gone(why.clone()).into()),
             Err(TransportError::Refused(_)) => None,
             Err(error) => Some(error.to_string()),
             Ok(response) if mute(response.completion) => Some(response.completion.to_string()),
-            Ok(_) => None,
+            Ok(response) => {
+                self.note_restricted(request, response.completion);
+                None
+            }
         };
         let Some(why) = silent else {
             self.silent_run = 0;
             return Ok(answer);
         };
         self.silent_run += 1;
-        if self.silent_run >= SILENT_RUN {
-            return Err(Halt::Silent(why));
+        if self.silent_run < SILENT_RUN {
+            return Ok(answer);
         }
-        Ok(answer)
+        // Sensors of a part that is switched off may be silent one after the other: the BMC is not.
+        match self.ask(&GetDeviceId) {
+            Ok(id) if !id.updating => {
+                self.silent_run = 0;
+                Ok(answer)
+            }
+            Ok(_) => Err(Halt::Silent("it is in firmware update mode".into())),
+            Err(CallError::Transport(TransportError::Gone(why))) => Err(End::Gone(why).into()),
+            Err(_) => Err(Halt::Silent(why)),
+        }
+    }
+
+    /// A BMC may be told to refuse commands on this interface; which ones is said.
+    fn note_restricted(&mut self, request: &Request, code: Completion) {
+        let command = (request.netfn, request.cmd);
+        let full = self.restricted.len() >= RESTRICTED_MAX;
+        if !code.restricted() || full || !self.restricted.insert(command) {
+            return;
+        }
+        let commands =
+            self.restricted.iter().map(|(netfn, cmd)| format!("{netfn:02X}h/{cmd:02X}h"));
+        let commands: Vec<_> = commands.collect();
+        self.worker.degraded = vec![Degraded {
+            feature: "ipmi_commands".into(),
+            why: format!(
+                "the BMC refuses these commands on this interface (function/command: {}); what they \
+                 would tell is missing; see the BMC's policy for the system interface",
+                commands.join(", ")
+            ),
+        }];
+    }
+
+    /// Whether the last silence was traced to one sensor: the BMC itself answered after it.
+    pub(crate) fn bmc_answers(&self) -> bool {
+        self.silent_run == 0
     }
 
     fn ask<C: Command>(&mut self, command: &C) -> Result<C::Reply, CallError> {
@@ -418,7 +312,7 @@ impl<'a> Session<'a> {
     }
 
     /// The pause that keeps us to our share of the bus after a command outside the sweep.
-    fn rest(&mut self) -> Result<(), End> {
+    pub(crate) fn rest(&mut self) -> Result<(), End> {
         let share = self.worker.settings.bus_share.clamp(0.01, 1.0);
         self.pause(self.last_took.mul_f64(1.0 / share - 1.0))
     }

@@ -73,6 +73,7 @@ fn sel_place(record: &SelRecord) -> ComponentPath {
     let nobody = if record.sensor.is_none() { "unknown" } else { "" };
     place(&Sensor {
         name: record.sensor.clone().unwrap_or_else(|| nobody.to_owned()),
+        id_string: String::new(),
         record_id: 0,
         share: 0,
         number: 0,

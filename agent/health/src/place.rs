@@ -15,6 +15,8 @@ pub fn place(sensor: &Sensor) -> ComponentPath {
     let root = ComponentPath::root();
     let base = module.map_or_else(|| root.clone(), |number| root.join("module").join(number));
     match part(sensor) {
+        // Redundancy is said of all supplies or fans together.
+        _ if sensor.event_type == 0x0B => base.join("redundancy").join(&tidy(name)),
         Some(kind) => {
             let number = number_after(name, words(kind))
                 .or_else(|| {
@@ -85,15 +87,19 @@ fn loose(sensor: &Sensor) -> String {
     word.to_owned()
 }
 
-/// `M0_FAN3` is module 0 and `FAN3`; so are `M0 FAN3` and `M0-FAN3`.
+/// `M0_FAN3` is module 0 and `FAN3`. Other names begin with an M and digits too (`M01 VDDQ PG` of a
+/// Dell is memory), so the number has no leading zero and an underscore follows.
 fn module_prefix(name: &str) -> (Option<&str>, &str) {
     let Some(rest) = name.strip_prefix(['M', 'm']) else { return (None, name) };
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let (Some(number), Some(rest)) = (rest.get(..digits), rest.get(digits..)) else {
         return (None, name);
     };
-    match rest.strip_prefix(['_', ' ', '-', '.']) {
-        Some(rest) if (1..=2).contains(&digits) && !rest.is_empty() => (Some(number), rest),
+    let plain = number == "0" || !number.starts_with('0');
+    match rest.strip_prefix('_') {
+        Some(rest) if (1..=2).contains(&digits) && plain && !rest.is_empty() => {
+            (Some(number), rest)
+        }
         _ => (None, name),
     }
 }

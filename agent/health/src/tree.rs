@@ -7,7 +7,9 @@ use socle_model::{ComponentPath, Status, Timestamp};
 use std::collections::BTreeMap;
 
 struct Node {
+    /// The name all findings agree on: a part with several sensors is called by its kind and number.
     name: Option<String>,
+    names: usize,
     status: Status,
     cause: Option<String>,
     remedy: Option<String>,
@@ -16,7 +18,14 @@ struct Node {
 
 impl Default for Node {
     fn default() -> Self {
-        Node { name: None, status: Status::Ok, cause: None, remedy: None, sources: Vec::new() }
+        Node {
+            name: None,
+            names: 0,
+            status: Status::Ok,
+            cause: None,
+            remedy: None,
+            sources: Vec::new(),
+        }
     }
 }
 
@@ -57,8 +66,9 @@ fn absorb(node: &mut Node, finding: Finding) {
     if !node.sources.iter().any(|source| source == finding.source) {
         node.sources.push(finding.source.to_owned());
     }
-    if node.name.is_none() {
-        node.name = finding.name;
+    if finding.name.is_some() && finding.name != node.name {
+        node.names += 1;
+        node.name = finding.name.filter(|_| node.names == 1);
     }
     if finding.status > node.status {
         node.status = finding.status;
@@ -76,7 +86,8 @@ fn absorb(node: &mut Node, finding: Finding) {
     }
 }
 
-/// Adds the ancestors and gives each the worst of what is below it.
+/// Adds the parts above (`module/2` for `module/2/fan/1`) and gives each the worst of what is below it.
+/// What only groups by kind (`module`, `module/2/fan`) is no component.
 fn roll_up(nodes: &mut BTreeMap<ComponentPath, Node>) {
     let leaves: Vec<_> = nodes
         .iter()
@@ -85,6 +96,10 @@ fn roll_up(nodes: &mut BTreeMap<ComponentPath, Node>) {
     for (leaf, status, sources) in leaves {
         let mut above = leaf.parent();
         while let Some(path) = above.filter(|path| !path.as_str().is_empty()) {
+            above = path.parent();
+            if path.segments().count() % 2 == 1 && !nodes.contains_key(&path) {
+                continue;
+            }
             let node = nodes.entry(path.clone()).or_default();
             for source in &sources {
                 if !node.sources.contains(source) {
@@ -96,7 +111,6 @@ fn roll_up(nodes: &mut BTreeMap<ComponentPath, Node>) {
                 node.cause = Some(format!("see {leaf}"));
                 node.remedy = None;
             }
-            above = path.parent();
         }
     }
 }

@@ -17,6 +17,7 @@ fn at(second: i64) -> Timestamp {
 fn sensor(name: &str, sensor_type: u8, entity: (u8, u8), event_type: u8) -> Sensor {
     Sensor {
         name: name.into(),
+        id_string: name.into(),
         record_id: 1,
         share: 0,
         number: u8::try_from(name.bytes().map(u32::from).sum::<u32>() % 256).unwrap(),
@@ -101,6 +102,7 @@ fn component<'a>(judgement: &'a Judgement, path: &str) -> Option<&'a Component> 
 fn a_fan_fails_and_returns() {
     let ok = look(0, Some(&snapshot(0, vec![fan(9000.0, 0)])), &Memory::default());
     assert_eq!((ok.status, ok.events.len()), (Status::Ok, 0));
+    assert_eq!(component(&ok, "module/0/fan/3").unwrap().name, "M0_FAN3");
     let dead = look(1, Some(&snapshot(1, vec![fan(0.0, 0b11)])), &ok.memory);
     let part = component(&dead, "module/0/fan/3").unwrap();
     assert_eq!((part.status, part.kind.as_str()), (Status::Critical, "fan"));
@@ -333,7 +335,8 @@ fn a_failing_source_is_seen() {
 fn places() {
     for (name, sensor_type, entity, share, path) in [
         ("M0_FAN3", 0x04, (29, 4), 0, "module/0/fan/3"),
-        ("M12 PSU1 Temp", 0x01, (10, 2), 0, "module/12/psu/1"),
+        ("M12_PSU1 Temp", 0x01, (10, 2), 0, "module/12/psu/1"),
+        ("M01 VDDQ PG", 0x02, (7, 1), 0, "voltage/M01_VDDQ_PG"),
         ("Fan1A", 0x04, (29, 1), 0, "fan/1A"),
         ("Temp", 0x01, (3, 2), 0, "cpu/2"),
         ("P1 Therm Margin", 0x01, (3, 1), 0, "cpu/1"),
@@ -390,10 +393,14 @@ fn whatever_comes_the_tree_is_sound() {
         for component in &judgement.components {
             assert_eq!(component.cause.is_none(), component.status == Status::Ok, "{component:?}");
             assert!(!component.sources.is_empty());
-            if let Some(parent) = component.path.parent().filter(|path| !path.as_str().is_empty()) {
-                let parent =
-                    judgement.components.iter().find(|other| other.path == parent).unwrap();
-                assert!(parent.status >= component.status);
+            for above in
+                judgement.components.iter().filter(|other| other.path.holds(&component.path))
+            {
+                assert!(above.status >= component.status);
+            }
+            if component.path.as_str().starts_with("module/") {
+                let module = component.path.segments().take(2).collect::<Vec<_>>().join("/");
+                assert!(judgement.components.iter().any(|other| other.path.as_str() == module));
             }
         }
         memory = judgement.memory;

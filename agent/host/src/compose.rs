@@ -11,6 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
+/// The feature that is weaker when a snapshot had to be cut.
+const CUT: &str = "ipmi_sensors";
+
 /// Makes snapshots and hands them out.
 #[derive(Debug)]
 pub(crate) struct Composer {
@@ -35,13 +38,13 @@ impl Composer {
     /// Hands out a new snapshot. `stuck` is how long the bus has been inside one call, if too long.
     pub(crate) fn publish(&mut self, seen: &Seen, stuck: Option<Duration>) {
         self.generation += 1;
-        let mut snapshot = self.snapshot(seen, stuck);
+        let mut answer = Answer { snapshot: self.snapshot(seen, stuck) };
         let frame = loop {
-            match answer_frame(&Answer { snapshot: snapshot.clone() }, true) {
+            match answer_frame(&answer, true) {
                 Ok(frame) if frame.len() <= REPLY_LIMIT => break frame,
                 Ok(frame) => {
                     tracing::warn!(bytes = frame.len(), "a snapshot too large for the link is cut");
-                    if !shorten(&mut snapshot) {
+                    if !shorten(&mut answer.snapshot) {
                         return;
                     }
                 }
@@ -90,14 +93,66 @@ fn shorten(snapshot: &mut Snapshot) -> bool {
         Bmc::Starting | Bmc::Absent | Bmc::Unknown { last: None, .. } => return false,
     };
     let (all, keep) = (data.sensors.len(), data.sensors.len() / 2);
-    if all == 0 {
+    if all == 0 && data.bad_records.is_empty() {
         return false;
     }
     data.sensors.truncate(keep);
-    data.bad_records.truncate(keep);
+    data.bad_records.truncate(data.bad_records.len() / 2);
+    snapshot.degraded.retain(|degraded| degraded.feature != CUT);
     snapshot.degraded.push(Degraded {
-        feature: "ipmi_sensors".into(),
+        feature: CUT.into(),
         why: format!("the BMC has more sensors than cross the link: {keep} of {all} are shown"),
     });
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use socle_model::bmc::{BmcData, BmcInfo};
+    use socle_model::link::{Answer as Wire, Frames};
+
+    fn shown(frame: &[u8]) -> Snapshot {
+        let mut frames = Frames::new(REPLY_LIMIT);
+        frames.push(frame);
+        let frame = frames.next_frame().unwrap().unwrap();
+        Wire::parse::<Answer>(&frame).unwrap().snapshot
+    }
+
+    /// A BMC whose records fill `bytes`.
+    fn large(bytes: usize) -> Seen {
+        let info = BmcInfo {
+            firmware_revision: "1.0".into(),
+            manufacturer_id: "1".into(),
+            manufacturer_number: 1,
+            product_id: 1,
+            ipmi_version: "2.0".into(),
+            system_firmware_version: None,
+        };
+        let bad_records = (0..64).map(|id| (id, "x".repeat(bytes / 64))).collect();
+        let sensors = Vec::new();
+        let data = BmcData { info: Some(info), bad_records, sensors, ..BmcData::default() };
+        Seen { bmc: Bmc::Present(Box::new(data)), ..Seen::starting() }
+    }
+
+    #[test]
+    fn each_snapshot_is_newer_and_a_stuck_driver_is_said() {
+        let (mut composer, mut latest) = Composer::new(Path::new("/nonexistent"), Timestamp::now());
+        let first = shown(&latest.borrow_and_update());
+        assert_eq!(first.bmc, Bmc::Starting);
+        composer.publish(&large(1), Some(Duration::from_secs(99)));
+        let second = shown(&latest.borrow_and_update());
+        assert!(second.generation > first.generation);
+        let Bmc::Unknown { cause, last, .. } = second.bmc else { panic!("{:?}", second.bmc) };
+        assert!(cause.contains("99 s") && last.is_some(), "{cause}");
+    }
+
+    #[test]
+    fn what_is_too_large_for_the_link_is_cut_and_said() {
+        let (mut composer, mut latest) = Composer::new(Path::new("/nonexistent"), Timestamp::now());
+        composer.publish(&large(REPLY_LIMIT + 1), None);
+        let seen = shown(&latest.borrow_and_update());
+        assert!(seen.degraded.iter().any(|degraded| degraded.feature == "ipmi_sensors"));
+        assert!(matches!(seen.bmc, Bmc::Present(_)));
+    }
 }

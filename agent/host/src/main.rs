@@ -9,6 +9,7 @@ mod door;
 mod link;
 mod logs;
 mod notify;
+mod parent;
 mod sockets;
 mod state;
 mod tasks;

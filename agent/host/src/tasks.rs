@@ -9,7 +9,7 @@ use crate::compose::Composer;
 use crate::config::Source;
 use crate::door::Hall;
 use crate::sockets::Sockets;
-use crate::{link, notify};
+use crate::{link, notify, parent};
 use anyhow::{Context, Result, bail};
 use socle_hardware::bus::{Bus, Seen};
 use socle_hardware::sel_ring::SelRing;
@@ -38,7 +38,7 @@ pub(crate) struct Setup {
     pub(crate) sockets: Sockets,
 }
 
-/// Runs until SIGTERM or SIGINT.
+/// Runs until SIGTERM, SIGINT or the end of `socle run`.
 ///
 /// # Errors
 /// The device is held by another agent; a socket or signal cannot be had; a task ended by itself.
@@ -64,6 +64,8 @@ pub(crate) async fn run(setup: Setup) -> Result<()> {
     let mut term = signal(SignalKind::terminate()).context("SIGTERM")?;
     let mut int = signal(SignalKind::interrupt()).context("SIGINT")?;
     let mut hup = signal(SignalKind::hangup()).context("SIGHUP")?;
+    let parent = parent::gone();
+    tokio::pin!(parent);
     let mut look = interval(LOOK);
     let mut stuck = None;
     notify::ready();
@@ -72,6 +74,7 @@ pub(crate) async fn run(setup: Setup) -> Result<()> {
         tokio::select! {
             _ = term.recv() => break,
             _ = int.recv() => break,
+            () = &mut parent => break,
             _ = hup.recv() => {
                 reload(&setup.source, &bus, &mut composer);
                 composer.publish(&seen.borrow(), stuck);

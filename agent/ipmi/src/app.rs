@@ -140,8 +140,11 @@ impl SystemFirmware {
     /// # Errors
     /// The collector itself, to be asked for the next block.
     pub fn feed(mut self, response: &Response) -> Result<Option<String>, Self> {
-        if response.completion != Completion::OK {
-            return Ok(None);
+        match response.completion {
+            Completion::OK => {}
+            // A length that promises more blocks than there are: what came is the text.
+            code if self.block > 0 && !code.passing() => return Ok(self.text()),
+            _ => return Ok(None),
         }
         // Parameter revision, set selector, then the data.
         let mut data = response.data.get(2..).unwrap_or_default();
@@ -158,17 +161,79 @@ impl SystemFirmware {
             return Err(self);
         }
         self.text.truncate(self.length);
+        Ok(self.text())
+    }
+
+    fn text(&self) -> Option<String> {
         let text = match self.encoding {
             2 => {
-                let units =
-                    self.text.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair));
+                let pairs = self.text.as_chunks::<2>().0;
+                let units = pairs.iter().map(|pair| u16::from_le_bytes(*pair));
                 char::decode_utf16(units)
                     .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
                     .collect()
             }
-            _ => String::from_utf8_lossy(&self.text).into_owned(),
+            1 => String::from_utf8_lossy(&self.text).into_owned(),
+            _ => self.text.iter().map(|&byte| char::from(byte)).collect(),
         };
         let text = text.trim_end_matches(['\0', ' ']).to_owned();
-        Ok(Some(text).filter(|text| !text.is_empty()))
+        Some(text).filter(|text| !text.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ok(data: &[u8]) -> Response {
+        Response { completion: Completion::OK, data: data.into() }
+    }
+
+    fn refused(code: u8) -> Response {
+        Response { completion: Completion(code), data: vec![] }
+    }
+
+    #[test]
+    fn device_id_with_and_without_auxiliary_revision() {
+        let data = [0x20, 0x81, 0x02, 0x09, 0x02, 0x9F, 0x2B, 0xA1, 0xF0, 1, 0, 9, 8, 7, 6];
+        let got = GetDeviceId.reply(&data).unwrap();
+        assert_eq!((got.firmware().as_str(), got.version().as_str()), ("2.09", "2.0"));
+        assert_eq!((got.manufacturer, got.product, got.auxiliary), (0xA12B, 1, Some([9, 8, 7, 6])));
+        assert_eq!(GetDeviceId.reply(&data[..11]).unwrap().auxiliary, None);
+        for end in 0..11 {
+            assert!(GetDeviceId.reply(&data[..end]).is_err(), "{end}");
+        }
+    }
+
+    #[test]
+    fn self_test_names_each_bit() {
+        let got = GetSelfTest.reply(&[0x57, 0x88]).unwrap();
+        assert_eq!(got.text, "SDR repository empty, cannot access SEL device");
+        assert!(!got.passed && GetSelfTest.reply(&[0x55, 0]).unwrap().passed);
+    }
+
+    #[test]
+    fn system_firmware_over_two_blocks() {
+        let first = [&[0x11, 0, 0, 18][..], b"ABCDEFGHIJKLMN"].concat();
+        let more = SystemFirmware::default().feed(&ok(&first)).unwrap_err();
+        assert_eq!(more.request().data, [0, 1, 1, 0]);
+        assert_eq!(more.feed(&ok(b"\x11\x01OPQRxx")).unwrap().unwrap(), "ABCDEFGHIJKLMNOPQR");
+        let more = SystemFirmware::default().feed(&ok(&first)).unwrap_err();
+        assert_eq!(more.feed(&refused(0xC9)).unwrap().unwrap(), "ABCDEFGHIJKLMN");
+        let more = SystemFirmware::default().feed(&ok(&first)).unwrap_err();
+        assert_eq!(more.feed(&refused(0xC0)).unwrap(), None);
+    }
+
+    #[test]
+    fn system_firmware_encodings_and_none() {
+        let one = |data: &[u8]| SystemFirmware::default().feed(&ok(data)).unwrap();
+        assert_eq!(one(&[0x11, 0, 2, 4, b'4', 0, b'2', 0]).unwrap(), "42");
+        assert_eq!(one(&[0x11, 0, 1, 2, 0xC3, 0xA9]).unwrap(), "é");
+        assert_eq!(one(&[0x11, 0, 0, 1, 0xE9]).unwrap(), "é");
+        assert_eq!(one(&[0x11, 0, 0, 0]), None);
+        assert_eq!(one(&[0x11]), None);
+        for code in [0x80, 0xC1, 0xCB] {
+            assert_eq!(SystemFirmware::default().feed(&refused(code)).unwrap(), None);
+        }
     }
 }

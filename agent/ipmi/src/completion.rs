@@ -27,6 +27,8 @@ impl Completion {
     pub const NOT_PRESENT: Self = Completion(0xCB);
     /// SDR repository in update mode.
     pub const UPDATING: Self = Completion(0xD0);
+    /// Invalid data field; some BMCs say so of a record that is not there.
+    pub const INVALID_FIELD: Self = Completion(0xCC);
     /// Unspecified.
     pub const UNSPECIFIED: Self = Completion(0xFF);
 
@@ -78,8 +80,35 @@ impl Completion {
     }
 }
 
+impl Completion {
+    /// The words for a code in the answer to this command: 80h to BEh mean something else in each.
+    #[must_use]
+    pub const fn text_of(self, netfn: u8, cmd: u8) -> &'static str {
+        match (netfn, cmd, self.0) {
+            (0x06, 0x59, 0x80) => "parameter not supported",
+            (0x0A, 0x40 | 0x42 | 0x43, 0x81) => "SEL erase in progress",
+            (0x2C, _, 0x80) => "DCMI parameter not supported",
+            _ => self.text(),
+        }
+    }
+}
+
 impl fmt::Display for Completion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:02X}h ({})", self.0, self.text())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Completion;
+
+    #[test]
+    fn words_of_a_code_depend_on_the_command() {
+        assert_eq!(Completion(0x81).text_of(0x0A, 0x43), "SEL erase in progress");
+        assert_eq!(Completion(0x81).text_of(0x04, 0x2D), "a code of this command");
+        assert_eq!(Completion(0xC5).to_string(), "C5h (reservation cancelled or invalid)");
+        assert!(Completion(0xD2).passing() && !Completion(0xCB).passing());
+        assert!(Completion(0xD4).restricted() && !Completion(0xD3).restricted());
     }
 }

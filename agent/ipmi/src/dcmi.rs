@@ -28,7 +28,7 @@ impl Command for GetPowerReading {
 
     fn reply(&self, data: &[u8]) -> Result<PowerReading, Short> {
         let mut cursor = Cursor::new(data);
-        cursor.u8("group extension")?;
+        let dcmi = cursor.u8("group extension")? == 0xDC;
         let reading = PowerReading {
             current_watts: cursor.u16("current power")?,
             minimum_watts: cursor.u16("minimum power")?,
@@ -37,6 +37,29 @@ impl Command for GetPowerReading {
             active: false,
         };
         cursor.take(8, "time stamp and reporting period")?;
-        Ok(PowerReading { active: cursor.u8("power reading state")? & 0x40 != 0, ..reading })
+        let state = cursor.u8("power reading state")?;
+        // An answer of another group is no measurement.
+        Ok(PowerReading { active: dcmi && state & 0x40 != 0, ..reading })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn watts_count_only_while_measured() {
+        let mut data =
+            vec![0xDC, 0x2C, 1, 1, 0, 0xFF, 0xFF, 0x10, 0, 1, 2, 3, 4, 0xE8, 3, 0, 0, 0x40];
+        let got = GetPowerReading.reply(&data).unwrap();
+        assert_eq!((got.current_watts, got.maximum_watts, got.average_watts), (300, 65535, 16));
+        assert!(got.active);
+        for end in 0..data.len() {
+            assert!(GetPowerReading.reply(&data[..end]).is_err(), "{end}");
+        }
+        data[17] = 0;
+        assert!(!GetPowerReading.reply(&data).unwrap().active);
+        (data[0], data[17]) = (0x00, 0x40);
+        assert!(!GetPowerReading.reply(&data).unwrap().active);
     }
 }

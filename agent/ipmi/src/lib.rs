@@ -14,6 +14,8 @@ pub mod sensor;
 pub mod sweep;
 
 pub use completion::Completion;
+/// The longer name, for those who hold a completion code beside other completions.
+pub use completion::Completion as CompletionCode;
 pub use cursor::{Cursor, Short};
 
 use std::time::Duration;

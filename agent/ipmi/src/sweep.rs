@@ -33,6 +33,8 @@ pub enum Outcome {
 
 /// A refused sensor is asked once in so many sweeps.
 const RARELY: u32 = 20;
+/// A sensor that alone is silent so often in a row counts as refused: each silence costs seconds.
+const STRIKES: u8 = 3;
 /// Rest after the first silence, in milliseconds; doubles up to [`LONGEST_REST_MS`].
 const FIRST_REST_MS: u64 = 1_000;
 /// Longest rest.
@@ -52,6 +54,7 @@ pub struct Sweep {
     interval_ms: u64,
     bus_share: f64,
     refused_for: Vec<u32>,
+    strikes: Vec<u8>,
     stage: Stage,
     began_ms: u64,
     not_before_ms: u64,
@@ -66,6 +69,7 @@ impl Sweep {
             interval_ms,
             bus_share: bus_share.clamp(0.01, 1.0),
             refused_for: vec![0; sensors],
+            strikes: vec![0; sensors],
             stage: Stage::Sensors(0),
             began_ms: now_ms,
             not_before_ms: now_ms,
@@ -115,10 +119,11 @@ impl Sweep {
         }
     }
 
-    /// Says how the last thing that was due went and how long the bus was busy with it. A silent bus
-    /// is asked the same again after its rest, three sweeps' worth at most per sensor: the caller
-    /// passes `Refused` to skip it.
+    /// Says how the last thing that was due went and how long the bus was busy with it. After silence
+    /// the bus rests and the sweep goes on with the next thing; a sensor that is silent in three sweeps
+    /// while its predecessor answered is asked as rarely as a refused one.
     pub fn done(&mut self, outcome: Outcome, took_ms: u64, now_ms: u64) {
+        let rested = self.rest_ms > 0;
         match outcome {
             Outcome::Silent => {
                 self.rest_ms = (self.rest_ms * 2).clamp(FIRST_REST_MS, LONGEST_REST_MS);
@@ -131,14 +136,31 @@ impl Sweep {
         }
         self.stage = match self.stage {
             Stage::Sensors(n) => {
-                if let (Outcome::Refused, Some(refused)) = (outcome, self.refused_for.get_mut(n)) {
-                    *refused = RARELY;
-                }
+                self.judge(n, outcome, rested);
                 Stage::Sensors(n + 1)
             }
             Stage::Summary | Stage::End => Stage::End,
             Stage::Idle => Stage::Idle,
         };
+    }
+
+    /// Whether sensor `n` is asked rarely from now on. Silence after silence is the bus's, not its own.
+    fn judge(&mut self, n: usize, outcome: Outcome, rested: bool) {
+        let (Some(refused), Some(strikes)) = (self.refused_for.get_mut(n), self.strikes.get_mut(n))
+        else {
+            return;
+        };
+        match outcome {
+            Outcome::Answered => *strikes = 0,
+            Outcome::Refused => *refused = RARELY,
+            Outcome::Silent if rested => {}
+            Outcome::Silent => {
+                *strikes = strikes.saturating_add(1);
+                if *strikes >= STRIKES {
+                    *refused = RARELY;
+                }
+            }
+        }
     }
 
     /// The pause that keeps the bus at its share after a command of `took_ms`.
@@ -176,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_sensor_is_asked_rarely_and_a_silent_bus_rests_longer_and_longer() {
+    fn a_refused_sensor_is_asked_rarely() {
         let mut sweep = Sweep::new(1, 1000, 1.0, 0);
         let mut asked = 0;
         for round in 0..42u64 {
@@ -190,6 +212,51 @@ mod tests {
             assert!(matches!(sweep.next(now), Due::Swept { .. }));
         }
         assert_eq!(asked, 2);
+    }
+
+    #[test]
+    fn a_sensor_that_alone_is_silent_is_asked_rarely_and_the_others_are_not() {
+        let mut sweep = Sweep::new(3, 1000, 1.0, 0);
+        let (mut now, mut asked) = (0, [0; 3]);
+        while asked[0] < 10 {
+            match sweep.next(now) {
+                Due::Wait { until_ms } => now = until_ms,
+                Due::Swept { .. } => {}
+                Due::Summary => sweep.done(Outcome::Answered, 0, now),
+                Due::Sensor(n) => {
+                    asked[n] += 1;
+                    let outcome = if n == 1 { Outcome::Silent } else { Outcome::Answered };
+                    sweep.done(outcome, 0, now);
+                }
+            }
+        }
+        assert_eq!((asked[1], asked[2]), (3, 9));
+    }
+
+    #[test]
+    fn a_silent_bmc_that_comes_back_is_asked_everything_at_once() {
+        let mut sweep = Sweep::new(50, 1000, 1.0, 0);
+        let (mut now, mut answers, mut swept) = (0, 0, 0);
+        while swept < 12 {
+            match sweep.next(now) {
+                Due::Wait { until_ms } => now = until_ms,
+                Due::Swept { .. } => {
+                    swept += 1;
+                    assert!(swept <= 10 || answers == 50, "sweep {swept}: {answers}");
+                    answers = 0;
+                }
+                _ if swept < 10 => sweep.done(Outcome::Silent, 0, now),
+                Due::Summary => sweep.done(Outcome::Answered, 0, now),
+                Due::Sensor(_) => {
+                    answers += 1;
+                    sweep.done(Outcome::Answered, 0, now);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_silent_bus_rests_longer_and_longer() {
         let mut sweep = Sweep::new(100, 1000, 1.0, 0);
         let (mut now, mut rests) = (0, Vec::new());
         for _ in 0..9 {

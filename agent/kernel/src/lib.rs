@@ -1,6 +1,7 @@
 //! The room `kernel`: what any user may read of /proc and /sys, without root and without a process.
 
 mod attr;
+pub mod config;
 mod cpu;
 mod diskstats;
 mod edac;
@@ -12,6 +13,7 @@ mod hwmon;
 mod loadavg;
 mod meminfo;
 mod netdev;
+mod outcome;
 mod root;
 mod settings;
 mod source;
@@ -20,6 +22,7 @@ mod table;
 mod time;
 
 pub use error::ReadError;
+pub use outcome::Outcomes;
 pub use root::Root;
 pub use settings::{Settings, SettingsError};
 pub use source::{Entry, Open, SOURCES, Source};

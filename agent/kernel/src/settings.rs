@@ -14,12 +14,20 @@ pub struct Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// No source here has such a flag.
-    #[error("metrics.filters: unknown key {key:?}; the nearest is {nearest:?}")]
+    #[error("metrics.filters: unknown key {key:?}; the nearest that exists is {nearest:?}")]
     Unknown {
         /// The key as written.
         key: String,
         /// The valid key that looks most like it.
         nearest: &'static str,
+    },
+    /// There is no such source.
+    #[error("metrics: there is no source {name:?}{}", nearest.map(|near| format!("; the nearest that exists is {near}")).unwrap_or_default())]
+    Source {
+        /// The name as written.
+        name: String,
+        /// The source whose name looks most like it.
+        nearest: Option<&'static str>,
     },
     /// node_exporter has the flag, this version has not.
     #[error(

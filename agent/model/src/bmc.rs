@@ -191,6 +191,8 @@ pub struct SelInfo {
 pub struct Sensor {
     /// The record's id string, with FreeIPMI's suffix for shared records.
     pub name: String,
+    /// The id string alone and with its padding: the name that `ipmi_*` has.
+    pub id_string: String,
     /// SDR record id.
     pub record_id: u16,
     /// Place among the sensors of a shared record; 0 is the one that `ipmi_*` shows.

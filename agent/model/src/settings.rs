@@ -102,10 +102,31 @@ pub fn merge(
     keys: &[Key],
     fragments: &[Fragment<'_>],
 ) -> Result<toml::Table, Vec<Fault>> {
+    let owned = |name: &str| TABLES.iter().any(|(table, owner)| *table == name && *owner == half);
+    merge_tables(&owned, keys, fragments)
+}
+
+/// [`merge`] for who needs one table only, whose keys are `keys`; the other tables are passed over.
+///
+/// # Errors
+/// Every fault of every file that concerns this table, or all.
+pub fn merge_one(
+    table: &str,
+    keys: &[Key],
+    fragments: &[Fragment<'_>],
+) -> Result<toml::Table, Vec<Fault>> {
+    merge_tables(&|name| name == table, keys, fragments)
+}
+
+fn merge_tables(
+    mine: &dyn Fn(&str) -> bool,
+    keys: &[Key],
+    fragments: &[Fragment<'_>],
+) -> Result<toml::Table, Vec<Fault>> {
     let mut faults = Vec::new();
     let mut merged = toml::Table::new();
     for fragment in fragments {
-        let found = check(half, keys, *fragment);
+        let found = check(mine, keys, *fragment);
         if found.is_empty() {
             // It parsed as TOML in the check.
             let table = fragment.text.parse::<toml::Table>().unwrap_or_default();
@@ -113,9 +134,7 @@ pub fn merge(
         }
         faults.extend(found);
     }
-    merged.retain(|name: &str, _| {
-        TABLES.iter().any(|(table, owner)| *table == name && *owner == half)
-    });
+    merged.retain(|name: &str, _| mine(name));
     if faults.is_empty() { Ok(merged) } else { Err(faults) }
 }
 
@@ -128,7 +147,7 @@ fn overlay(below: &mut toml::Table, above: toml::Table) {
     }
 }
 
-fn check(half: Half, keys: &[Key], fragment: Fragment<'_>) -> Vec<Fault> {
+fn check(mine: &dyn Fn(&str) -> bool, keys: &[Key], fragment: Fragment<'_>) -> Vec<Fault> {
     let root = match DeTable::parse(fragment.text) {
         Ok(root) => root,
         Err(error) => {
@@ -152,9 +171,7 @@ fn check(half: Half, keys: &[Key], fragment: Fragment<'_>) -> Vec<Fault> {
                     nearest,
                 ));
             }
-            Some((_, owner)) if *owner == half => {
-                table_faults(keys, fragment, table, value, &mut faults)
-            }
+            Some(_) if mine(table) => table_faults(keys, fragment, table, value, &mut faults),
             Some(_) => {}
         }
     }

@@ -50,7 +50,11 @@ pub(crate) fn find(state: Option<&Path>) -> Result<PathBuf> {
     }
 }
 
-fn run_file(state: &Path) -> Result<Option<RunFile>> {
+/// What `socle run` left in this state folder; it may be dead by now.
+///
+/// # Errors
+/// It cannot be read, or is no such file.
+pub(crate) fn run_file(state: &Path) -> Result<Option<RunFile>> {
     let path = state.join("run.json");
     match fs::read_to_string(&path) {
         Ok(text) => {

@@ -39,10 +39,12 @@ pub(crate) enum Command {
     ///
     /// Each check that is not ok says what to do. Works when no agent runs, and says so.
     /// Exits 1 when a check failed.
-    Doctor(ReadArgs),
-    /// Metrics pages: one collection without a daemon, or the difference of two pages.
-    #[command(subcommand)]
-    Metrics(MetricsCommand),
+    Doctor(DoctorArgs),
+    /// One collection of what the kernel tells, on stdout, without a daemon; or compare two pages.
+    ///
+    /// Prints what the agent serves under /metrics/node. A source that fails is named on stderr and
+    /// by its node_scrape_collector_success; the others are not affected.
+    Metrics(MetricsArgs),
     /// Validate the configuration: each fault with file, line, key and the nearest valid key.
     Check(CheckArgs),
 }
@@ -71,6 +73,16 @@ pub(crate) struct StatusArgs {
     pub(crate) exit_code: bool,
 }
 
+/// Flags of `socle doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    pub(crate) read: ReadArgs,
+    /// The configuration to check [default: the running agent's, else /etc/socle/socle.toml].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
 /// Flags of `socle events`.
 #[derive(Debug, Args)]
 pub(crate) struct EventsArgs {
@@ -86,6 +98,49 @@ pub(crate) struct EventsArgs {
     /// Ask the agent that keeps its state here [default: the user's own, then the system's].
     #[arg(long, value_name = "DIR")]
     pub(crate) state: Option<PathBuf>,
+}
+
+/// Flags of `socle metrics`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(crate) struct MetricsArgs {
+    /// Something other than a collection.
+    #[command(subcommand)]
+    pub(crate) command: Option<MetricsCommand>,
+    #[command(flatten)]
+    pub(crate) collect: CollectArgs,
+}
+
+/// Flags of one collection.
+#[derive(Debug, Args)]
+pub(crate) struct CollectArgs {
+    /// A folder that holds proc, sys, etc and run, read instead of this host's.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+    /// Where /proc is [default: proc in the root].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) procfs: Option<PathBuf>,
+    /// Where /sys is [default: sys in the root].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) sysfs: Option<PathBuf>,
+    /// Where the host's / is mounted [default: the root].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) rootfs: Option<PathBuf>,
+    /// The folder that holds udev's files, such as b8:0 [default: run/udev/data in the root].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) udev: Option<PathBuf>,
+    /// The configuration; conf.d/*.toml beside it is read too [default: /etc/socle/socle.toml].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// Set a configuration key, such as metrics.deadline_s=2; wins over the files.
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+    /// Only this source, and others named so.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) collect: Vec<String>,
+    /// Not this source.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) exclude: Vec<String>,
 }
 
 /// Commands of `socle metrics`.

@@ -26,6 +26,17 @@ pub(crate) fn block<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     runtime.context("starting the runtime")?.block_on(work)
 }
 
+/// `work`, given up after `patience`.
+///
+/// # Errors
+/// It took longer, or what it fails with.
+pub(crate) async fn within<T>(
+    patience: Duration,
+    work: impl Future<Output = Result<T>>,
+) -> Result<T> {
+    timeout(patience, work).await.with_context(|| format!("no answer within {patience:?}"))?
+}
+
 /// Asks a Unix socket; returns the status and the body.
 ///
 /// # Errors

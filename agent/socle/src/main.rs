@@ -5,12 +5,13 @@ mod cli;
 mod client;
 mod commands;
 mod halves;
+mod layout;
 mod paint;
 mod places;
 
 use clap::Parser as _;
 use cli::{Cli, Command, MetricsCommand};
-use commands::{check, diff, doctor, events, run, sensors, status};
+use commands::{check, diff, doctor, events, metrics, run, sensors, status};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -20,7 +21,10 @@ fn main() -> ExitCode {
         Command::Sensors(args) => sensors::run(&args),
         Command::Events(args) => events::run(&args),
         Command::Doctor(args) => doctor::run(&args),
-        Command::Metrics(MetricsCommand::Diff(args)) => diff::run(&args),
+        Command::Metrics(args) => match args.command {
+            Some(MetricsCommand::Diff(args)) => diff::run(&args),
+            None => metrics::run(&args.collect),
+        },
         Command::Check(args) => check::run(&args),
     };
     match outcome {

@@ -3,6 +3,9 @@
 use std::env;
 use std::io::IsTerminal as _;
 
+/// Narrower terminals are written to as if they were this wide: a tree needs some room.
+const NARROWEST: usize = 40;
+
 /// How to write for whoever reads stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Paint {
@@ -87,10 +90,12 @@ fn harmless(c: char) -> bool {
             | '\u{e0000}'..='\u{e007f}')
 }
 
-/// The terminal's columns: what the shell says, else 80.
+/// The terminal's columns: what the kernel says of it, else the shell, else 80.
 fn columns() -> usize {
-    let said = env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-    said.filter(|n| *n >= 40).unwrap_or(80)
+    let asked = rustix::termios::tcgetwinsize(std::io::stdout()).ok();
+    let asked = asked.map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0);
+    let said = || env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    asked.or_else(said).unwrap_or(80).max(NARROWEST)
 }
 
 impl Tone {

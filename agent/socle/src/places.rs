@@ -89,4 +89,7 @@ pub(crate) struct RunFile {
     pub(crate) admin: PathBuf,
     /// The page's URL.
     pub(crate) page: String,
+    /// `--config`, where it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) config: Option<PathBuf>,
 }

@@ -2,41 +2,70 @@
 
 use super::Rows;
 use crate::link::Hardware;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use socle_health::exporter::ipmi_state;
 use socle_model::Absent;
 use socle_model::bmc::{Bmc, BmcData, Chassis, Sensor, Up};
+use socle_model::documents::SensorLine;
 use socle_model::metrics::Page;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-/// What tells two sensors of one BMC apart: owner, LUN, number, record id.
-pub(crate) type SensorKey = (u8, u8, u8, u16);
+/// What tells two sensors of one BMC apart: owner, LUN, number, record id. Hostile records repeat
+/// even that.
+type SensorKey = (u8, u8, u8, u16);
 
 /// The sensors that the page's `ipmi_*` show; the others belong into the `socle_*` families.
 #[derive(Debug, Default)]
 pub(crate) struct Shown {
-    /// Their keys.
-    pub(crate) sensors: HashSet<SensorKey>,
+    /// Whether the readings are of now. Old ones stand nowhere on the page.
+    pub(crate) live: bool,
+    /// How many sensors of each key are there.
+    sensors: HashMap<SensorKey, usize>,
+}
+
+impl Shown {
+    /// Whether `ipmi_*` show this sensor. To be asked once for each sensor, in the snapshot's order:
+    /// of several with one key the first ones are there.
+    pub(crate) fn take(&mut self, sensor: &SensorLine) -> bool {
+        let (Some(owner), Some(lun), Some(number), Some(record)) =
+            (sensor.owner, sensor.lun, sensor.number, sensor.record_id)
+        else {
+            return false;
+        };
+        match self.sensors.get_mut(&(owner, lun, number, record)) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Whether ipmi_exporter's default page has this sensor: its record qualifies, and it gives a value
-/// or, being discrete, states.
+/// or, being discrete and read, states.
 fn shown(sensor: &Sensor) -> bool {
-    let answers = sensor.value.is_some() || sensor.absent == Some(Absent::Discrete);
+    let answers =
+        sensor.value.is_some() || (sensor.absent == Some(Absent::Discrete) && sensor.at.is_some());
     sensor.exported && sensor.share == 0 && answers
 }
 
-/// A root half that has been silent for longer says nothing about the BMC any more.
-const SILENCE: SignedDuration = SignedDuration::from_secs(60);
+/// Longer than this, and three sweeps, nothing that was said of the BMC stands any more.
+const SILENCE_S: f64 = 60.0;
 
 /// Writes what the link told last: nothing on a host without BMC, `ipmi_up` 0 for one that is known to
-/// be there and does not answer.
-pub(crate) fn from_link(page: &mut Page, hardware: &Hardware, now: Timestamp) -> Shown {
+/// be there and does not answer. `interval_s` is the configured time between two sweeps.
+pub(crate) fn from_link(
+    page: &mut Page,
+    hardware: &Hardware,
+    interval_s: f64,
+    now: Timestamp,
+) -> Shown {
     let Some(snapshot) = &hardware.snapshot else { return Shown::default() };
-    let gone = !hardware.link.up
-        && hardware.link.since.is_some_and(|since| now.duration_since(since) > SILENCE);
     match &snapshot.bmc {
-        Bmc::Present(data) if !gone => write(page, data),
+        Bmc::Present(data) if !link_gone(hardware, now) => {
+            write(page, data, stale(data, interval_s, now))
+        }
         Bmc::Present(_) | Bmc::Unknown { .. } => {
             up(page, Up::default());
             Shown::default()
@@ -45,9 +74,23 @@ pub(crate) fn from_link(page: &mut Page, hardware: &Hardware, now: Timestamp) ->
     }
 }
 
-/// Writes the families of a BMC that answers.
-fn write(page: &mut Page, data: &BmcData) -> Shown {
-    up(page, data.up);
+fn older(at: Timestamp, seconds: f64, now: Timestamp) -> bool {
+    now.duration_since(at).as_secs_f64() > seconds
+}
+
+fn link_gone(hardware: &Hardware, now: Timestamp) -> bool {
+    !hardware.link.up && hardware.link.since.is_some_and(|since| older(since, SILENCE_S, now))
+}
+
+/// Whether the root half is heard and yet has read no sensor for long.
+fn stale(data: &BmcData, interval_s: f64, now: Timestamp) -> bool {
+    let patience = SILENCE_S.max(3.0 * interval_s).max(3.0 * data.sweep_s.unwrap_or(0.0));
+    data.swept_at.is_some_and(|at| older(at, patience, now))
+}
+
+/// Writes the families of a BMC that answers; of `stale` sensors only that they are.
+fn write(page: &mut Page, data: &BmcData, stale: bool) -> Shown {
+    up(page, Up { ipmi: data.up.ipmi && !stale, ..data.up });
     bmc(page, data);
     if let Some(chassis) = &data.chassis {
         write_chassis(page, chassis);
@@ -63,7 +106,7 @@ fn write(page: &mut Page, data: &BmcData) -> Shown {
     }
     let help = "Seconds that the last full reading of all sensors took.";
     single(page, "ipmi_scrape_duration_seconds", help, data.sweep_s.unwrap_or(0.0));
-    sensors(page, &data.sensors)
+    if stale { Shown::default() } else { sensors(page, &data.sensors) }
 }
 
 fn single(page: &mut Page, name: &str, help: &str, value: f64) {
@@ -93,13 +136,19 @@ fn bmc(page: &mut Page, data: &BmcData) {
     rows.push(
         &[
             ("bmc_url", "N/A"),
-            ("firmware_revision", &info.firmware_revision),
+            ("firmware_revision", decimal(&info.firmware_revision)),
             ("manufacturer_id", &info.manufacturer_id),
             ("system_firmware_version", info.system_firmware_version.as_deref().unwrap_or("N/A")),
         ],
         1u64,
     );
     rows.write(page);
+}
+
+/// A minor revision that is not BCD ends the label, as the original's pattern `[0-9.]*` does.
+fn decimal(revision: &str) -> &str {
+    let end = revision.find(|c: char| !c.is_ascii_digit() && c != '.');
+    end.and_then(|end| revision.get(..end)).unwrap_or(revision)
 }
 
 /// As the original has it, the fault states are 1 when there is *no* fault.
@@ -132,14 +181,14 @@ impl Pair {
 
 fn sensors(page: &mut Page, sensors: &[Sensor]) -> Shown {
     let mut pairs = Families::new();
-    let mut shown_ones = Shown::default();
+    let mut shown_ones = Shown { live: true, ..Shown::default() };
     let mut names = HashSet::new();
     for sensor in sensors.iter().filter(|sensor| shown(sensor)) {
         // Two records with one id and one name would be one series twice.
-        if !names.insert((sensor.record_id, sensor.name.as_str())) {
+        if !names.insert((sensor.record_id, sensor.id_string.as_str())) {
             continue;
         }
-        shown_ones.sensors.insert(key(sensor));
+        *shown_ones.sensors.entry(key(sensor)).or_default() += 1;
         pairs.push(sensor);
     }
     pairs.write(page);
@@ -189,7 +238,7 @@ impl Families {
     /// The family is chosen by the unit, as the original does; states only is generic.
     fn push(&mut self, sensor: &Sensor) {
         let id = sensor.record_id.to_string();
-        let labels = [("id", id.as_str()), ("name", sensor.name.as_str())];
+        let labels = [("id", id.as_str()), ("name", sensor.id_string.as_str())];
         let state = ipmi_state(sensor).map_or(f64::NAN, f64::from);
         let unit = if sensor.compound_unit { "" } else { sensor.unit.as_str() };
         let (pair, value) = match (sensor.value, unit) {

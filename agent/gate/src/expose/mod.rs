@@ -44,36 +44,3 @@ impl Rows {
         }
     }
 }
-
-/// The first part of `text` that holds at most `most` samples, without the head of a family that lost
-/// all of its own, and how many there are in all.
-pub(crate) fn cut(text: &str, most: usize) -> (&str, usize) {
-    let (mut samples, mut at, mut end) = (0usize, 0usize, 0usize);
-    for line in text.split_inclusive('\n') {
-        at += line.len();
-        if !line.starts_with('#') {
-            samples += 1;
-            if samples <= most {
-                end = at;
-            }
-        }
-    }
-    if samples <= most {
-        return (text, samples);
-    }
-    (text.get(..end).unwrap_or_default(), samples)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_source_is_cut_at_its_limit() {
-        let kept = "# HELP a x\n# TYPE a gauge\na 1\nb{x=\"# \"} 2\n";
-        let text = format!("{kept}# TYPE c gauge\nc 3\n");
-        assert_eq!(cut(&text, 3), (text.as_str(), 3));
-        assert_eq!(cut(&text, 2), (kept, 3));
-        assert_eq!(cut("", 0), ("", 0));
-    }
-}

@@ -4,11 +4,11 @@ use super::Rows;
 use super::ipmi::Shown;
 use crate::sources::Line;
 use jiff::Timestamp;
+use socle_model::Status;
 use socle_model::bmc::SourceState;
 use socle_model::documents::{SensorLine, StatusDocument};
 use socle_model::event::{Kind, Severity};
 use socle_model::metrics::Page;
-use socle_model::{Quantity, Status};
 use std::collections::{BTreeMap, HashSet};
 
 /// Writes what changes with the verdict only.
@@ -16,7 +16,7 @@ pub(crate) fn verdict(
     page: &mut Page,
     status: &StatusDocument,
     sensors: &[SensorLine],
-    shown: &Shown,
+    shown: Shown,
 ) {
     let mut info = Rows::gauge("socle_node_info", "Constant 1 with the host's name and model.");
     info.push(
@@ -56,34 +56,50 @@ fn components(page: &mut Page, status: &StatusDocument) {
     rows.write(page);
 }
 
-fn readings(page: &mut Page, sensors: &[SensorLine], shown: &Shown) {
+fn readings(page: &mut Page, sensors: &[SensorLine], mut shown: Shown) {
     let mut families = Readings::new();
     let mut names = HashSet::new();
     for sensor in sensors {
-        let mut name = sensor.name.clone();
-        // Names repeat on real machines; two sensors must not become one series.
-        if !names.insert((sensor.component.as_str(), sensor.source.as_str(), name.clone())) {
-            if let Some(id) = sensor.record_id {
-                name = format!("{name} #{id}");
-            }
-            if let Some(number) = sensor.number
-                && !names.insert((sensor.component.as_str(), sensor.source.as_str(), name.clone()))
-            {
-                name = format!("{name}.{number}");
-            }
-        }
-        families.push(sensor, &name, in_ipmi(sensor, shown));
+        let name = name(sensor, &mut names);
+        // The kernel's sensors are in node_hwmon_*.
+        let elsewhere = match sensor.source.as_str() {
+            "kernel" => true,
+            "ipmi" => shown.take(sensor) || !shown.live,
+            _ => false,
+        };
+        families.push(sensor, &name, elsewhere);
     }
     families.write(page);
 }
 
-fn in_ipmi(sensor: &SensorLine, shown: &Shown) -> bool {
-    match (sensor.owner, sensor.lun, sensor.number, sensor.record_id) {
-        (Some(owner), Some(lun), Some(number), Some(record)) => {
-            shown.sensors.contains(&(owner, lun, number, record))
+/// Component, source and name of a series.
+type Place<'a> = (&'a str, &'a str, String);
+
+/// The sensor's name, made longer when another one of the same component has it: names repeat on real
+/// machines, and two sensors must not become one series.
+fn name<'a>(sensor: &'a SensorLine, names: &mut HashSet<Place<'a>>) -> String {
+    let mut fresh = |name: &str| {
+        names.insert((sensor.component.as_str(), sensor.source.as_str(), name.to_owned()))
+    };
+    let mut name = sensor.name.clone();
+    let parts = [
+        sensor.record_id.map(|id| format!(" #{id}")),
+        sensor.number.map(|number| format!(".{number}")),
+    ];
+    for part in parts.into_iter().flatten() {
+        if fresh(&name) {
+            return name;
         }
-        _ => false,
+        name.push_str(&part);
     }
+    let stem = name.clone();
+    for n in 2u32.. {
+        if fresh(&name) {
+            break;
+        }
+        name = format!("{stem} ({n})");
+    }
+    name
 }
 
 struct Readings {
@@ -116,27 +132,23 @@ impl Readings {
         }
     }
 
-    fn push(&mut self, sensor: &SensorLine, name: &str, in_ipmi: bool) {
+    fn push(&mut self, sensor: &SensorLine, name: &str, elsewhere: bool) {
         let labels = [
             ("component", sensor.component.as_str()),
             ("source", sensor.source.as_str()),
             ("name", name),
         ];
         self.status.push(&labels, u64::from(sensor.status.number()));
-        let Some(value) = sensor.value else { return };
-        // The kernel's sensors are in node_hwmon_*.
-        if in_ipmi || sensor.source == "kernel" {
-            return;
-        }
-        match (sensor.quantity, sensor.unit.as_str()) {
-            (Quantity::Temperature, "celsius") => self.temperature.push(&labels, value),
-            (Quantity::FanSpeed, "rpm") => self.fan_rpm.push(&labels, value),
-            (Quantity::FanSpeed | Quantity::Ratio, "percent") if sensor.sensor_type == "fan" => {
+        let Some(value) = sensor.value.filter(|_| !elsewhere) else { return };
+        match sensor.unit.as_str() {
+            "celsius" => self.temperature.push(&labels, value),
+            "rpm" => self.fan_rpm.push(&labels, value),
+            "percent" if sensor.sensor_type == "fan" => {
                 self.fan_ratio.push(&labels, value / 100.0);
             }
-            (Quantity::Voltage, "volts") => self.voltage.push(&labels, value),
-            (Quantity::Current, "amperes") => self.current.push(&labels, value),
-            (Quantity::Power, "watts") => self.power.push(&labels, value),
+            "volts" => self.voltage.push(&labels, value),
+            "amperes" => self.current.push(&labels, value),
+            "watts" => self.power.push(&labels, value),
             _ => self.generic.push(&labels, value),
         }
     }

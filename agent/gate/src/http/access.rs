@@ -9,7 +9,7 @@ use std::net::IpAddr;
 
 const REFUSED: &str = "403: the status page and /v1/ are served to this host only: ask \
                        http://127.0.0.1 or http://localhost on it, or use the command line \
-                       (`socle status`), which goes through the Unix socket\n";
+                       (`socle status`), which goes through the Unix socket /run/socle/gate\n";
 
 /// Lets a request through that comes from this host and names this host.
 pub(crate) async fn local_only(request: Request<Body>, next: Next) -> Response {

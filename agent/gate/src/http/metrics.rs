@@ -1,7 +1,7 @@
 //! `/metrics` and its three parts.
 
 use crate::app::App;
-use crate::scrape::{Collected, gzip};
+use crate::scrape::gzip;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -64,47 +64,30 @@ async fn serve(
     };
     let compress = accepts_gzip(headers);
     if !parts.node {
-        let text = whole(&app, "", parts);
-        return answer(if compress { gzip(&text) } else { text }, compress);
+        return answer(body(&app, "", parts, compress), compress);
     }
     let shared = wanted.is_none() && parts == WHOLE;
     let Some(collected) = scraper.collect(wanted).await else {
         let text = "the collection was lost; see the log of socle-gate\n";
         return (StatusCode::INTERNAL_SERVER_ERROR, text).into_response();
     };
-    let make = || whole(&app, &collected.text, parts);
-    answer(body(&collected, shared, compress, make), compress)
+    let make = || body(&app, &collected.text, parts, compress);
+    let body = if shared { collected.whole(compress, make) } else { make() };
+    answer(body, compress)
 }
 
-/// The answer's bytes. Those of the whole page are made once for all who share the collection.
-fn body(
-    collected: &Collected,
-    shared: bool,
-    compress: bool,
-    make: impl FnOnce() -> Bytes,
-) -> Bytes {
-    match (shared, compress) {
-        (true, true) => collected.gzip(|| gzip(&collected.plain(make))),
-        (true, false) => collected.plain(make),
-        (false, true) => gzip(&make()),
-        (false, false) => make(),
-    }
-}
-
-fn whole(app: &App, node: &str, parts: Parts) -> Bytes {
+/// The answer's bytes: the kernel's sources, then the wanted parts of what the last verdict left.
+fn body(app: &App, node: &str, parts: Parts, compress: bool) -> Bytes {
     let verdict = app.verdict.borrow().clone();
-    let mut text = String::with_capacity(
-        node.len() + verdict.ipmi_text.len() + verdict.own_text.len() + (8 << 10),
-    );
-    text.push_str(node);
-    if parts.ipmi {
-        text.push_str(&verdict.ipmi_text);
-    }
+    let mut live = String::new();
     if parts.socle {
-        text.push_str(&verdict.own_text);
-        app.live(&mut text);
+        app.live(&mut live);
     }
-    text.into()
+    let only = |wanted: bool, text| if wanted { text } else { "" };
+    let ipmi = only(parts.ipmi, verdict.ipmi_text.as_str());
+    let own = only(parts.socle, verdict.own_text.as_str());
+    let pieces = [node, ipmi, own, live.as_str()];
+    if compress { gzip(&pieces) } else { pieces.concat().into() }
 }
 
 fn answer(body: Bytes, compressed: bool) -> Response {

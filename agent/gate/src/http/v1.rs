@@ -13,18 +13,26 @@ use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use tokio::sync::{mpsc, watch};
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
+
+const JSON: &str = "application/json";
+/// How long `socle doctor` may look around.
+const LOOK: Duration = Duration::from_secs(5);
 
 fn json<T: Serialize>(document: &T) -> Response {
     match serde_json::to_vec(document) {
         Ok(mut text) => {
             text.push(b'\n');
-            typed(Bytes::from(text), "application/json")
+            typed(Bytes::from(text), JSON)
         }
-        Err(error) => {
-            (StatusCode::INTERNAL_SERVER_ERROR, format!("writing JSON: {error}\n")).into_response()
-        }
+        Err(error) => failed(format!("writing JSON: {error}")),
     }
+}
+
+fn failed(what: String) -> Response {
+    (StatusCode::INTERNAL_SERVER_ERROR, what + "\n").into_response()
 }
 
 fn typed(body: impl Into<Body>, kind: &'static str) -> Response {
@@ -40,18 +48,27 @@ pub(crate) async fn status(State(app): State<Arc<App>>) -> Response {
 
 /// `socle.sensors/1`.
 pub(crate) async fn sensors(State(app): State<Arc<App>>) -> Response {
-    json(&app.verdict.borrow().clone().sensors)
+    let verdict = app.verdict.borrow().clone();
+    match verdict.sensors() {
+        Some(text) => typed(text, JSON),
+        None => failed("the sensors cannot be written as JSON".into()),
+    }
 }
 
 /// `socle.doctor/1`.
 pub(crate) async fn doctor(State(app): State<Arc<App>>) -> Response {
+    let (sender, receiver) = oneshot::channel();
+    let look = app.clone();
     // Looks into many files of /proc: not on the thread that serves.
-    match tokio::task::spawn_blocking(move || crate::doctor::document(&app)).await {
-        Ok(document) => json(&document),
-        Err(error) => {
-            (StatusCode::INTERNAL_SERVER_ERROR, format!("doctor: {error}\n")).into_response()
-        }
+    let begun = app.pool.at_once(move || {
+        // Nobody may be left to take it.
+        let _ = sender.send(crate::doctor::document(&look));
+    });
+    if begun && let Ok(Ok(document)) = timeout(LOOK, receiver).await {
+        return json(&document);
     }
+    let text = "reading /proc hangs: /metrics and /v1/status name the sources that do\n";
+    (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
 }
 
 /// How `/v1/events` is asked.
@@ -73,8 +90,8 @@ pub(crate) async fn events(State(app): State<Arc<App>>, Query(asked): Query<Aske
     let since = asked.since.unwrap_or(start);
     let lines = app.events_since(since, asked.limit.unwrap_or(KEPT));
     if !follow {
-        let text: Vec<u8> = lines.iter().flat_map(|line| line.text.iter().copied()).collect();
-        return typed(text, "application/x-ndjson");
+        let lines: Vec<&[u8]> = lines.iter().map(|line| line.text.as_ref()).collect();
+        return typed(lines.concat(), "application/x-ndjson");
     }
     let (sender, receiver) = mpsc::channel(16);
     tokio::spawn(follow_on(app, since, lines, sender));

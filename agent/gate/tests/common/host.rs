@@ -4,7 +4,8 @@ use socle_model::bmc::{
     Bmc, BmcData, BmcInfo, Chassis, SelInfo, SelRecord, Sensor, Snapshot, Source, SourceState, Up,
 };
 use socle_model::link::{
-    Call, Envelope, Frames, REQUEST_LIMIT, Records, SCHEMA, Welcome, answer_frame, error_frame,
+    Call, CallError, Envelope, Frames, REQUEST_LIMIT, Records, SCHEMA, Welcome, answer_frame,
+    error_frame,
 };
 use socle_model::{Absent, Quantity, Thresholds, Timestamp};
 use std::io::{Read as _, Write as _};
@@ -14,7 +15,7 @@ use std::sync::{Arc, Mutex};
 
 /// How it behaves towards the next call of `Watch`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Manner {
+pub(crate) enum Manner {
     Good,
     /// Takes the call and says nothing.
     Hang,
@@ -26,28 +27,31 @@ pub enum Manner {
     Endless,
 }
 
-pub struct Host {
-    pub said: Arc<Mutex<Said>>,
+pub(crate) struct Host {
+    pub(crate) said: Arc<Mutex<Said>>,
     path: std::path::PathBuf,
 }
 
-pub struct Said {
-    pub manner: Manner,
-    pub schema: u32,
+pub(crate) struct Said {
+    pub(crate) manner: Manner,
+    pub(crate) schema: u32,
+    /// Refuses every gate as no neighbour of this schema.
+    pub(crate) refuses: Option<u32>,
     /// Added to each snapshot: what a newer host may say.
-    pub extra: Option<(&'static str, serde_json::Value)>,
-    pub snapshot: Snapshot,
-    pub records: Vec<SelRecord>,
+    pub(crate) extra: Option<(&'static str, serde_json::Value)>,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) records: Vec<SelRecord>,
     /// Calls of `Events` so far.
-    pub asked: Vec<u64>,
+    pub(crate) asked: Vec<u64>,
     streams: Vec<UnixStream>,
 }
 
 impl Host {
-    pub fn start(path: &Path) -> Self {
+    pub(crate) fn start(path: &Path) -> Self {
         let said = Said {
             manner: Manner::Good,
             schema: SCHEMA,
+            refuses: None,
             extra: None,
             snapshot: snapshot(Vec::new()),
             records: Vec::new(),
@@ -59,7 +63,7 @@ impl Host {
         host
     }
 
-    pub fn listen(&self) {
+    pub(crate) fn listen(&self) {
         let _ = std::fs::remove_file(&self.path);
         let listener = UnixListener::bind(&self.path).unwrap();
         let said = self.said.clone();
@@ -72,7 +76,7 @@ impl Host {
     }
 
     /// Changes what it says, and says it to all who watch.
-    pub fn say(&self, change: impl FnOnce(&mut Said)) {
+    pub(crate) fn say(&self, change: impl FnOnce(&mut Said)) {
         let mut said = self.said.lock().unwrap();
         change(&mut said);
         said.snapshot.generation += 1;
@@ -81,8 +85,17 @@ impl Host {
         said.streams.retain_mut(|stream| stream.write_all(&frame).is_ok());
     }
 
+    /// Starts to say it, and stops in the middle.
+    pub(crate) fn falter(&self) {
+        let mut said = self.said.lock().unwrap();
+        let frame = seen(&said);
+        for stream in &mut said.streams {
+            let _ = stream.write_all(&frame[..frame.len() / 2]);
+        }
+    }
+
     /// Hangs up on everybody and lets nobody in any more.
-    pub fn die(&self) {
+    pub(crate) fn die(&self) {
         let _ = std::fs::remove_file(&self.path);
         for stream in self.said.lock().unwrap().streams.drain(..) {
             let _ = stream.shutdown(std::net::Shutdown::Both);
@@ -115,16 +128,15 @@ fn serve(mut stream: UnixStream, said: &Mutex<Said>) {
     }
 }
 
-fn answer(
-    stream: &mut UnixStream,
-    call: Result<Call, socle_model::link::CallError>,
-    said: &mut Said,
-) -> bool {
+fn answer(stream: &mut UnixStream, call: Result<Call, CallError>, said: &mut Said) -> bool {
     let frame = match call {
-        Ok(Call::Hello(_)) => {
-            let version = "9.9.9".to_owned();
-            answer_frame(&Welcome { version, schema: said.schema }, false).unwrap()
-        }
+        Ok(Call::Hello(hello)) => match said.refuses {
+            Some(ours) => error_frame(&CallError::SchemaMismatch { theirs: hello.schema, ours }),
+            None => {
+                let version = "9.9.9".to_owned();
+                answer_frame(&Welcome { version, schema: said.schema }, false).unwrap()
+            }
+        },
         Ok(Call::Events(after)) => {
             said.asked.push(after.after);
             let later = said.records.iter().filter(|record| record.head > after.after);
@@ -162,7 +174,7 @@ fn answer(
 }
 
 /// A BMC that answers, with these sensors.
-pub fn snapshot(sensors: Vec<Sensor>) -> Snapshot {
+pub(crate) fn snapshot(sensors: Vec<Sensor>) -> Snapshot {
     let now = Timestamp::now();
     let data = BmcData {
         info: Some(BmcInfo {
@@ -209,9 +221,10 @@ pub fn snapshot(sensors: Vec<Sensor>) -> Snapshot {
 }
 
 /// A fan of 1,500 rpm.
-pub fn fan(name: &str, record_id: u16) -> Sensor {
+pub(crate) fn fan(name: &str, record_id: u16) -> Sensor {
     Sensor {
         name: name.into(),
+        id_string: name.into(),
         record_id,
         share: 0,
         number: u8::try_from(record_id & 0xFF).unwrap(),
@@ -239,13 +252,13 @@ pub fn fan(name: &str, record_id: u16) -> Sensor {
 }
 
 /// The same without a value.
-pub fn without(mut sensor: Sensor, absent: Absent) -> Sensor {
+pub(crate) fn without(mut sensor: Sensor, absent: Absent) -> Sensor {
     (sensor.value, sensor.absent) = (None, Some(absent));
     sensor
 }
 
 /// A SEL record.
-pub fn record(head: u64, text: &str) -> SelRecord {
+pub(crate) fn record(head: u64, text: &str) -> SelRecord {
     SelRecord {
         head,
         record_id: u16::try_from(head).unwrap(),

@@ -1,8 +1,13 @@
 //! Starts the real `socle-gate` on a tree and talks HTTP to it.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails loudly")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test that cannot go on fails loudly"
+)]
 #![expect(dead_code, reason = "each test file uses its own part")]
 
-pub mod host;
+pub(crate) mod host;
+pub(crate) mod schema;
 
 use command_fds::{CommandFdExt as _, FdMapping};
 use std::fs;
@@ -15,12 +20,12 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// How long a test waits for what must come.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A tree, the sockets and the process on it.
-pub struct Gate {
-    pub dir: TempDir,
-    pub address: SocketAddr,
+pub(crate) struct Gate {
+    pub(crate) dir: TempDir,
+    pub(crate) address: SocketAddr,
     page: TcpListener,
     door: UnixListener,
     child: Option<Child>,
@@ -28,18 +33,18 @@ pub struct Gate {
 
 /// An answer.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: String,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: String,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         std::str::from_utf8(&self.body).unwrap()
     }
 
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut lines = self.headers.lines().filter_map(|line| line.split_once(": "));
         lines.find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
@@ -47,7 +52,7 @@ impl Answer {
 
 impl Gate {
     /// A small tree and sockets, nothing running yet.
-    pub fn prepare() -> Self {
+    pub(crate) fn prepare() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let root = dir.path().join("root");
         for (path, text) in [
@@ -68,39 +73,44 @@ impl Gate {
     }
 
     /// The same, running.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let mut gate = Self::prepare();
         gate.spawn();
         gate
     }
 
-    pub fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.dir.path().join("root")
     }
 
-    pub fn link(&self) -> PathBuf {
+    pub(crate) fn link(&self) -> PathBuf {
         self.dir.path().join("link")
     }
 
-    pub fn state(&self) -> PathBuf {
+    pub(crate) fn state(&self) -> PathBuf {
         self.dir.path().join("state")
     }
 
     /// The door's path.
-    pub fn door(&self) -> PathBuf {
+    pub(crate) fn door(&self) -> PathBuf {
         self.dir.path().join("door")
     }
 
-    pub fn configure(&self, text: &str) {
+    pub(crate) fn configure(&self, text: &str) {
         write(&self.dir.path().join("socle.toml"), text);
     }
 
-    pub fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> i32 {
         self.child.as_ref().unwrap().id().try_into().unwrap()
     }
 
     /// Starts the process with the sockets, and waits until it answers.
-    pub fn spawn(&mut self) {
+    pub(crate) fn spawn(&mut self) {
+        self.spawn_with(&[]);
+    }
+
+    /// The same with these variables.
+    pub(crate) fn spawn_with(&mut self, variables: &[(&str, &std::ffi::OsStr)]) {
         let mut command = command(&self.dir.path().join("socle.toml"));
         command
             .args(["--root".as_ref(), self.root().as_os_str()])
@@ -108,6 +118,7 @@ impl Gate {
             .args(["--link".as_ref(), self.link().as_os_str()])
             .env("LISTEN_FDS", "2")
             .env("LISTEN_FDNAMES", "page:door")
+            .envs(variables.iter().copied())
             .stderr(Stdio::from(fs::File::create(self.dir.path().join("log")).unwrap()));
         let page = FdMapping { parent_fd: self.page.try_clone().unwrap().into(), child_fd: 3 };
         let door = FdMapping { parent_fd: self.door.try_clone().unwrap().into(), child_fd: 4 };
@@ -116,31 +127,31 @@ impl Gate {
         assert_eq!(self.get("/healthz").status, 200);
     }
 
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
     }
 
-    pub fn get(&self, path: &str) -> Answer {
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.ask(path, "GET", "Host: localhost\r\n")
     }
 
     /// One request on a connection of its own; `headers` end in CRLF each.
-    pub fn ask(&self, path: &str, method: &str, headers: &str) -> Answer {
+    pub(crate) fn ask(&self, path: &str, method: &str, headers: &str) -> Answer {
         request(TcpStream::connect(self.address).unwrap(), path, method, headers)
     }
 
-    pub fn ask_door(&self, path: &str) -> Answer {
+    pub(crate) fn ask_door(&self, path: &str) -> Answer {
         request(UnixStream::connect(self.door()).unwrap(), path, "GET", "Host: socle\r\n")
     }
 
-    pub fn json(&self, path: &str) -> serde_json::Value {
+    pub(crate) fn json(&self, path: &str) -> serde_json::Value {
         let answer = self.get(path);
         assert_eq!(answer.status, 200, "{path}: {}", answer.text());
         serde_json::from_slice(&answer.body).unwrap()
     }
 
     /// Asks until `good` says so.
-    pub fn until(&self, path: &str, what: &str, good: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn until(&self, path: &str, what: &str, good: impl Fn(&str) -> bool) -> String {
         let end = Instant::now() + PATIENCE;
         loop {
             let answer = self.get(path);
@@ -152,12 +163,12 @@ impl Gate {
         }
     }
 
-    pub fn signal(&self, signal: nix::sys::signal::Signal) {
+    pub(crate) fn signal(&self, signal: nix::sys::signal::Signal) {
         nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.pid()), signal).unwrap();
     }
 
     /// Waits for its end, at most `limit`.
-    pub fn ended(&mut self, limit: Duration) -> ExitStatus {
+    pub(crate) fn ended(&mut self, limit: Duration) -> ExitStatus {
         let end = Instant::now() + limit;
         let mut child = self.child.take().unwrap();
         loop {
@@ -173,7 +184,7 @@ impl Gate {
         }
     }
 
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let mut child = self.child.take().unwrap();
         child.kill().unwrap();
         child.wait().unwrap();
@@ -190,23 +201,28 @@ impl Drop for Gate {
 }
 
 #[expect(clippy::disallowed_types, reason = "starts the program under test")]
-pub fn command(config: &Path) -> std::process::Command {
+pub(crate) fn command(config: &Path) -> std::process::Command {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_socle-gate"));
     command.arg("--config").arg(config);
     command
 }
 
 #[expect(clippy::disallowed_methods, reason = "polls another process")]
-pub fn pause() {
+pub(crate) fn pause() {
     std::thread::sleep(Duration::from_millis(20));
 }
 
-pub fn write(path: &Path, text: impl AsRef<[u8]>) {
+pub(crate) fn write(path: &Path, text: impl AsRef<[u8]>) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
 }
 
-pub fn request<S: Read + Write>(mut stream: S, path: &str, method: &str, headers: &str) -> Answer {
+pub(crate) fn request<S: Read + Write>(
+    mut stream: S,
+    path: &str,
+    method: &str,
+    headers: &str,
+) -> Answer {
     let text = format!("{method} {path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n");
     stream.write_all(text.as_bytes()).unwrap();
     let mut bytes = Vec::new();
@@ -218,7 +234,7 @@ pub fn request<S: Read + Write>(mut stream: S, path: &str, method: &str, headers
 }
 
 /// Reads lines of a chunked answer as they come.
-pub fn follow(gate: &Gate, path: &str) -> impl Iterator<Item = String> {
+pub(crate) fn follow(gate: &Gate, path: &str) -> impl Iterator<Item = String> {
     let mut stream = TcpStream::connect(gate.address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
@@ -227,7 +243,7 @@ pub fn follow(gate: &Gate, path: &str) -> impl Iterator<Item = String> {
 }
 
 /// One sample's value on a page.
-pub fn sample(page: &str, series: &str) -> Option<f64> {
+pub(crate) fn sample(page: &str, series: &str) -> Option<f64> {
     let line = page.lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
     line.map(|value| value.parse().unwrap())
 }

@@ -18,6 +18,8 @@ fn seconds_between(earlier: Timestamp, later: Timestamp) -> f64 {
 /// Why what the BMC last said no longer counts, if it does not.
 pub(crate) fn silence(seen: &Observations<'_>) -> Option<String> {
     let patience_s = PATIENCE_S.max(3.0 * seen.interval_s);
+    // Without a last word there is nothing to be patient with for long.
+    let patience_s = if matches!(seen.link, Link::Never { .. }) { PATIENCE_S } else { patience_s };
     if let Link::Lost { since, error } | Link::Never { since, error } = seen.link {
         if seconds_between(since, seen.now) > patience_s {
             return Some(format!("no answer from the root half since {since:.0}: {error}"));
@@ -43,11 +45,13 @@ pub(crate) fn judge(seen: &Observations<'_>, memory: &mut Memory, findings: &mut
     let unknown = |cause: String| Finding::bad(path.clone(), "ipmi", Status::Unknown, cause);
     let silence = silence(seen);
     let Some(snapshot) = seen.snapshot else {
-        if let Some(cause) = silence {
-            let remedy =
-                "start socle-host: systemctl status socle-host.service says why it does not run";
-            findings.push(unknown(cause).remedy(remedy));
-        }
+        let remedy =
+            "start socle-host: systemctl status socle-host.service says why it does not run";
+        findings.push(match silence {
+            Some(cause) => unknown(cause).remedy(remedy),
+            // Not ok before anybody answered.
+            None => unknown(STARTING.to_owned()),
+        });
         return;
     };
     match &snapshot.bmc {

@@ -1,11 +1,13 @@
 //! Sensor Data Records (section 43): the records' common head, and sensors out of them.
 
+mod locator;
 mod name;
 mod record;
 pub mod walk;
 
-pub use name::id_string;
-pub use record::{Analog, Masks, SensorRecord, sensors};
+pub use locator::{FruLocator, Locator, McLocator, locator};
+pub use name::{id_string, padded_id_string};
+pub use record::{Analog, Masks, Owner, SensorRecord, sensors};
 
 use crate::cursor::{Cursor, Short};
 

@@ -9,6 +9,14 @@ use crate::cursor::{Cursor, Short};
 /// # Errors
 /// [`Short`] when not even the type/length byte is there.
 pub fn id_string(cursor: &mut Cursor<'_>) -> Result<String, Short> {
+    Ok(padded_id_string(cursor)?.trim_end_matches(' ').to_owned())
+}
+
+/// The same with the blanks that some BMCs pad it with: FreeIPMI, and so `ipmi_*`, shows them.
+///
+/// # Errors
+/// [`Short`] when not even the type/length byte is there.
+pub fn padded_id_string(cursor: &mut Cursor<'_>) -> Result<String, Short> {
     let kind = cursor.u8("id string type/length")?;
     let length = usize::from(kind & 0x1F);
     let rest = cursor.rest();
@@ -20,7 +28,7 @@ pub fn id_string(cursor: &mut Cursor<'_>) -> Result<String, Short> {
         2 => six_bit(bytes),
         _ => text(bytes),
     };
-    Ok(text.trim_end_matches(['\0', ' ']).to_owned())
+    Ok(text.trim_end_matches('\0').to_owned())
 }
 
 fn text(bytes: &[u8]) -> String {

@@ -1,6 +1,6 @@
 //! Sensors out of full, compact and event-only records (sections 43.1 to 43.3); shared ones expanded.
 
-use super::{Record, id_string};
+use super::{Record, padded_id_string};
 use crate::cursor::{Cursor, Short};
 use crate::sensor::formula::Factors;
 
@@ -35,8 +35,38 @@ pub struct SensorRecord {
     pub analog: Option<Analog>,
     /// Units 1, base unit and modifier unit.
     pub units: [u8; 3],
-    /// The id string, with FreeIPMI's suffix where the record is shared.
+    /// The id string as the record has it, padding included.
+    pub id_string: String,
+    /// The id string without padding, with FreeIPMI's suffix where the record is shared.
     pub name: String,
+}
+
+/// Who answers for a sensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The BMC itself: can be asked in band.
+    Bmc,
+    /// Software, by its id: nobody can be asked.
+    Software(u8),
+    /// Another controller, by its slave address and channel: would need bridging.
+    Satellite {
+        /// Slave address, even.
+        address: u8,
+        /// Channel.
+        channel: u8,
+    },
+}
+
+impl SensorRecord {
+    /// Who answers for it (section 43.1, bytes 6 and 7).
+    #[must_use]
+    pub const fn owned_by(&self) -> Owner {
+        match (self.owner, self.channel) {
+            (0x20, 0) => Owner::Bmc,
+            (id, _) if id & 1 == 1 => Owner::Software(id >> 1),
+            (address, channel) => Owner::Satellite { address, channel },
+        }
+    }
 }
 
 /// Assertion, deassertion and settable/readable masks.
@@ -91,6 +121,7 @@ fn key(record: &Record, cursor: &mut Cursor<'_>) -> Result<SensorRecord, Short> 
         masks: Masks::default(),
         analog: None,
         units: [0xC0, 0, 0],
+        id_string: String::new(),
         name: String::new(),
     })
 }
@@ -121,8 +152,14 @@ fn full(record: &Record, cursor: &mut Cursor<'_>) -> Result<SensorRecord, Short>
     thresholds.copy_from_slice(cursor.take(6, "thresholds")?);
     cursor.take(5, "hystereses, reserved, OEM")?;
     sensor.analog = Some(Analog { linearization, factors, thresholds });
-    sensor.name = id_string(cursor)?;
+    named(&mut sensor, cursor)?;
     Ok(sensor)
+}
+
+fn named(sensor: &mut SensorRecord, cursor: &mut Cursor<'_>) -> Result<(), Short> {
+    sensor.id_string = padded_id_string(cursor)?;
+    sensor.name = sensor.id_string.trim_end_matches(' ').to_owned();
+    Ok(())
 }
 
 fn compact(record: &Record, cursor: &mut Cursor<'_>) -> Result<Vec<SensorRecord>, Short> {
@@ -130,7 +167,7 @@ fn compact(record: &Record, cursor: &mut Cursor<'_>) -> Result<Vec<SensorRecord>
     middle(&mut sensor, cursor)?;
     let sharing = cursor.u16("record sharing")?;
     cursor.take(6, "hystereses, reserved, OEM")?;
-    sensor.name = id_string(cursor)?;
+    named(&mut sensor, cursor)?;
     Ok(expand(sensor, sharing))
 }
 
@@ -140,7 +177,7 @@ fn event_only(record: &Record, cursor: &mut Cursor<'_>) -> Result<Vec<SensorReco
     sensor.event_type = cursor.u8("event/reading type")?;
     let sharing = cursor.u16("record sharing")?;
     cursor.take(2, "reserved, OEM")?;
-    sensor.name = id_string(cursor)?;
+    named(&mut sensor, cursor)?;
     Ok(expand(sensor, sharing))
 }
 

@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 const CHUNK: u8 = 32;
 /// Smaller than this nobody needs.
 const SMALLEST: u8 = 4;
+/// How many ids after one that the BMC would not give are tried, when it did not say which is next.
+const PROBES: u8 = 16;
 /// How often a walk starts over because the repository changed, or a record's read is repeated.
 const RESTARTS: u8 = 5;
 /// Most bytes kept of a repository: a 16-bit count of records of 260 bytes is 17 MB, no real one is.
@@ -94,6 +96,10 @@ pub struct Walk {
     bytes: Vec<u8>,
     wanted: usize,
     chunk: u8,
+    /// Chunk size before the present record, for the records after one that cannot be read at all.
+    chunk_before: u8,
+    /// Ids tried since the last record whose successor is known; none when zero.
+    probes: u8,
     retries: u8,
     restarts: u8,
     seen: BTreeSet<u16>,
@@ -116,6 +122,8 @@ impl Default for Walk {
             bytes: Vec::new(),
             wanted: HEAD,
             chunk: CHUNK,
+            chunk_before: CHUNK,
+            probes: 0,
             retries: 0,
             restarts: 0,
             seen: BTreeSet::new(),
@@ -136,8 +144,7 @@ impl Walk {
             Stage::Info | Stage::Verify => Some(Request::new(netfn, command(0x20, 0x20), &[])),
             Stage::Reserve => Some(Request::new(netfn, command(0x22, 0x22), &[])),
             Stage::Read => {
-                let left = self.wanted.saturating_sub(self.bytes.len());
-                let length = u8::try_from(left).unwrap_or(u8::MAX).min(self.chunk);
+                let length = self.asked();
                 let offset = u8::try_from(self.bytes.len()).unwrap_or(u8::MAX);
                 let [r0, r1] = self.reservation.to_le_bytes();
                 let [i0, i1] = self.id.to_le_bytes();
@@ -153,18 +160,28 @@ impl Walk {
         self.stamp
     }
 
+    /// Bytes to ask for now.
+    fn asked(&self) -> u8 {
+        let left = self.wanted.saturating_sub(self.bytes.len());
+        u8::try_from(left).unwrap_or(u8::MAX).min(self.chunk)
+    }
+
     /// Takes the answer to [`Walk::next`].
     ///
     /// # Errors
     /// When the walk is over without an end; [`Walk::records`] keeps what there is.
     pub fn feed(&mut self, response: &Response) -> Result<(), WalkError> {
-        match self.stage {
+        let fed = match self.stage {
             Stage::Info => self.info(response),
             Stage::Reserve => self.reserved(response),
             Stage::Read => self.read(response),
             Stage::Verify => self.verify(response),
             Stage::Done => Ok(()),
+        };
+        if fed.is_err() {
+            self.stage = Stage::Done;
         }
+        fed
     }
 
     fn info(&mut self, response: &Response) -> Result<(), WalkError> {
@@ -172,9 +189,13 @@ impl Walk {
             self.device = true;
             return Ok(());
         }
+        if response.completion.passing() {
+            return self.again(WalkError::Refused(response.completion), Stage::Info);
+        }
         if response.completion != Completion::OK {
             return Err(WalkError::Refused(response.completion));
         }
+        self.retries = 0;
         if !self.device {
             self.stamp =
                 Stamp::parse(&response.data).map_err(|short| WalkError::Torn { id: 0, short })?;
@@ -190,6 +211,9 @@ impl Walk {
     fn reserved(&mut self, response: &Response) -> Result<(), WalkError> {
         // A BMC without reservations (C1h) wants 0 in partial reads.
         self.reservation = match response.completion {
+            code if code.passing() => {
+                return self.again(WalkError::Refused(code), Stage::Reserve);
+            }
             Completion::OK => Cursor::new(&response.data)
                 .u16("reservation")
                 .map_err(|short| WalkError::Torn { id: self.id, short })?,
@@ -205,22 +229,33 @@ impl Walk {
         match response.completion {
             Completion::OK => self.chunk_arrived(&response.data),
             Completion::RESERVATION => self.again(WalkError::Restless, Stage::Reserve),
-            Completion::TOO_MANY
-            | Completion::LENGTH
-            | Completion::UNSPECIFIED
-            | Completion(0xC7)
-                if self.chunk > SMALLEST =>
-            {
-                self.chunk = (self.chunk / 2).max(SMALLEST);
+            code if too_many(code) && self.asked() > SMALLEST => {
+                self.chunk = (self.asked() / 2).max(SMALLEST);
                 Ok(())
             }
-            code if code.passing() => self.again(WalkError::Refused(code), Stage::Read),
-            code => {
-                self.bad.push((self.id, code.to_string()));
-                // Without the first answer the next id is not known: the walk ends here.
-                self.advance()
+            // Nothing smaller to ask for: once more, in case it was a whim.
+            code if too_many(code) && self.retries == 0 => {
+                self.again(WalkError::Refused(code), Stage::Read)
             }
+            code if code.passing() => self.again(WalkError::Refused(code), Stage::Read),
+            code => self.unreadable(&code.to_string()),
         }
+    }
+
+    /// Skips the record. When the BMC never said which one is next, the following ids are tried.
+    fn unreadable(&mut self, why: &str) -> Result<(), WalkError> {
+        self.chunk = self.chunk_before;
+        if self.probes == 0 {
+            self.bad.push((self.id, why.to_owned()));
+        }
+        let found = self.records.len() + self.bad.len();
+        let more = !self.device && found < usize::from(self.stamp.count);
+        // The id after the last is FFFFh: no record, and the end of the chain.
+        if self.bytes.is_empty() && self.next_id == 0xFFFF && more && self.probes < PROBES {
+            self.next_id = self.id.saturating_add(1);
+            self.probes += 1;
+        }
+        self.advance()
     }
 
     /// Reads the record once more, from `stage`; gives up with `error` after a few times.
@@ -240,9 +275,10 @@ impl Walk {
         let mut cursor = Cursor::new(data);
         let next_id = cursor.u16("next record id").map_err(|short| torn(self.id, short))?;
         let bytes = cursor.rest();
+        self.probes = 0;
         if bytes.is_empty() {
-            self.bad.push((self.id, "the BMC sends no bytes of it".into()));
             self.next_id = next_id;
+            self.bad.push((self.id, "the BMC sends no bytes of it".into()));
             return self.advance();
         }
         // Some BMCs send the whole record whatever the length asked.
@@ -259,6 +295,12 @@ impl Walk {
         if self.total > BYTES {
             return Err(WalkError::TooLarge);
         }
+        if self.id == 0 {
+            // "The first record": only its head says which one that is.
+            self.seen.insert(0);
+            let own = Cursor::new(&self.bytes).u16("record id");
+            self.id = own.map_err(|short| torn(self.id, short))?;
+        }
         let record = Record::parse(self.id, &self.bytes).map_err(|short| torn(self.id, short))?;
         self.records.push(record);
         self.advance()
@@ -266,6 +308,7 @@ impl Walk {
 
     fn advance(&mut self) -> Result<(), WalkError> {
         self.seen.insert(self.id);
+        self.chunk_before = self.chunk;
         self.retries = 0;
         self.bytes.clear();
         self.wanted = HEAD;
@@ -275,7 +318,6 @@ impl Walk {
             return Ok(());
         }
         if self.seen.contains(&next) {
-            self.stage = Stage::Done;
             return Err(WalkError::Circle(next));
         }
         self.id = next;
@@ -285,6 +327,9 @@ impl Walk {
     fn verify(&mut self, response: &Response) -> Result<(), WalkError> {
         let now = match response.completion {
             Completion::OK => Stamp::parse(&response.data).unwrap_or(self.stamp),
+            code if code.passing() => {
+                return self.again(WalkError::Refused(code), Stage::Verify);
+            }
             _ => self.stamp,
         };
         if now == self.stamp {
@@ -299,9 +344,18 @@ impl Walk {
             restarts,
             stamp: now,
             chunk: self.chunk,
+            chunk_before: self.chunk,
             stage: Stage::Reserve,
             ..Walk::default()
         };
         Ok(())
     }
+}
+
+/// Whether the code may mean that fewer bytes should be asked for.
+fn too_many(code: Completion) -> bool {
+    matches!(
+        code,
+        Completion::TOO_MANY | Completion::LENGTH | Completion::UNSPECIFIED | Completion(0xC7)
+    )
 }

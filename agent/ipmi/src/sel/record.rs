@@ -3,6 +3,7 @@
 use crate::cursor::{Cursor, Short};
 use crate::sdr::SensorRecord;
 use crate::sensor::discrete;
+use crate::sensor::units::Unit;
 
 /// A record's time stamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +73,8 @@ impl Entry {
         let mut cursor = Cursor::new(&raw);
         let id = cursor.u16("record id")?;
         let kind = cursor.u8("record type")?;
-        if kind >= 0xE0 {
+        // OEM without time, and the types the specification keeps for itself.
+        if !matches!(kind, 0x02 | 0xC0..=0xDF) {
             let data = cursor.take(13, "OEM data")?.to_vec();
             let body = Body::Oem { manufacturer: None, data };
             return Ok(Entry { id, kind, time: Time::Unknown, body, raw });
@@ -145,20 +147,40 @@ impl Event {
             || format!("{} sensor {:02X}h", discrete::type_name(self.sensor_type), self.number),
             |sensor| sensor.name.clone(),
         );
-        let what = discrete::word(self.event_type, self.sensor_type, self.offset()).map_or_else(
+        let what = self.word().map_or_else(
             || format!("event type {:02X}h offset {}", self.event_type, self.offset()),
             str::to_owned,
         );
-        let direction = if self.deasserted { "deasserted" } else { "asserted" };
-        format!("{name}: {what} {direction}{}", self.trigger(sensor))
+        // "state deasserted asserted" reads badly: a discrete state that is asserted is just named.
+        let direction = match (self.deasserted, self.event_type) {
+            (false, 0x01) => " asserted",
+            (true, 0x01) => " deasserted",
+            (false, _) => "",
+            (true, _) => " (deasserted)",
+        };
+        format!("{name}: {what}{direction}{}", self.trigger(sensor))
+    }
+
+    /// The words of the offset. A threshold passed outwards gets the words of the state it leads to.
+    #[must_use]
+    pub fn word(&self) -> Option<&'static str> {
+        match (self.event_type, self.offset()) {
+            (0x01, outwards @ (0 | 2 | 4 | 7 | 9 | 11)) => {
+                discrete::THRESHOLDS.get(usize::from(outwards / 2)).copied()
+            }
+            (event_type, offset) => discrete::word(event_type, self.sensor_type, offset),
+        }
     }
 
     /// Trigger reading and threshold of a threshold event (table 29-6).
     fn trigger(&self, sensor: Option<&SensorRecord>) -> String {
         let Some(sensor) = sensor.filter(|_| self.event_type == 0x01) else { return String::new() };
-        let unit = crate::sensor::units::Unit::parse(sensor.units).text;
+        let unit = Unit::parse(sensor.units);
         let value = |flag: u8, raw: u8| {
-            sensor.value(raw, None).filter(|_| flag == 1).map(|value| format!("{value} {unit}"))
+            let value = sensor.value(raw, None).filter(|_| flag == 1)?;
+            // Three decimals are finer than any eight-bit sensor's step that matters to a reader.
+            let value = (value * 1000.0).round() / 1000.0;
+            Some(format!("{value} {}", unit.symbol()).trim_end().to_owned())
         };
         let reading = value(self.data[0] >> 6, self.data[1]);
         let threshold = value(self.data[0] >> 4 & 0x03, self.data[2]);
@@ -167,7 +189,8 @@ impl Event {
                 format!(" (reading {reading}, threshold {threshold})")
             }
             (Some(reading), None) => format!(" (reading {reading})"),
-            _ => String::new(),
+            (None, Some(threshold)) => format!(" (threshold {threshold})"),
+            (None, None) => String::new(),
         }
     }
 }

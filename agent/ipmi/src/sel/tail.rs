@@ -41,22 +41,45 @@ pub struct Tail {
 }
 
 impl Tail {
+    /// Goes on after an entry that an earlier follower had: its id and bytes, see [`Tail::position`].
+    /// Where the log no longer holds that entry it is read from its beginning.
+    #[must_use]
+    pub fn after(id: u16, raw: [u8; 16]) -> Self {
+        Tail { last: Some((id, raw)), ..Tail::default() }
+    }
+
+    /// The last entry that was read: id and bytes.
+    #[must_use]
+    pub const fn position(&self) -> Option<(u16, [u8; 16])> {
+        self.last
+    }
+
     /// Takes the latest SEL info: when it changed, or at first, a pass begins.
     pub fn look(&mut self, info: SelInfo) {
-        let changed = self.info != Some(info);
-        let cleared = self
-            .info
-            .is_some_and(|before| before.erased != info.erased || before.entries > info.entries);
-        self.info = Some(info);
-        if cleared {
-            self.last = None;
-        }
-        if !changed || self.next.is_some() || info.entries == 0 {
+        let before = self.info.replace(info);
+        if info.entries == 0 {
+            *self = Tail { info: Some(info), ..Tail::default() };
             return;
         }
+        let erased = before.is_some_and(|before| before.erased != info.erased);
+        // A running pass sees additions by itself; after an erase its next id may be another record's.
+        if before == Some(info) || (self.next.is_some() && !erased) {
+            return;
+        }
+        self.begin();
+    }
+
+    /// Begins a pass: at the last entry, to see whether it is still there, or at the first.
+    fn begin(&mut self) {
         self.seen.clear();
         self.confirming = self.last.is_some();
         self.next = Some(self.last.map_or(0, |(id, _)| id));
+    }
+
+    /// Begins again at the first entry: the log is another one.
+    fn start_over(&mut self) {
+        self.last = None;
+        self.begin();
     }
 
     /// What to do now.
@@ -73,51 +96,47 @@ impl Tail {
         &mut self,
         answer: Result<(u16, [u8; 16]), CallError>,
     ) -> Result<Option<Entry>, TailError> {
-        let asked = self.next.take().unwrap_or_default();
+        let Some(asked) = self.next.take() else { return Ok(None) };
+        if self.seen.contains(&asked) {
+            return Err(TailError::Circle(asked));
+        }
+        let confirming = std::mem::take(&mut self.confirming);
         let (next, raw) = match answer {
             Ok(answer) => answer,
-            // The entry that was last is gone, or the log is empty: start over, or be done.
-            Err(CallError::Completion(Completion::NOT_PRESENT | Completion::RANGE)) => {
-                let start_over = std::mem::take(&mut self.confirming);
-                self.last = None;
-                self.next = start_over.then_some(0);
+            Err(CallError::Completion(code)) if gone(code) => {
+                if confirming {
+                    self.start_over();
+                } else {
+                    // Erased under our hands: look again, from the last entry that was read.
+                    self.info = None;
+                }
                 return Ok(None);
             }
             Err(error) => {
-                // Look again at the next change of info, from the last entry that was read.
                 self.info = None;
                 return Err(TailError::Entry { id: asked, error });
             }
         };
-        if std::mem::take(&mut self.confirming) && self.last.is_some_and(|(_, bytes)| bytes == raw)
-        {
-            return self.go_on(next).map(|()| None);
-        }
-        let entry = Entry::parse(raw)
-            .map_err(|short| TailError::Entry { id: asked, error: short.into() })?;
-        if self.last.is_some_and(|(_, bytes)| bytes == raw) {
-            self.go_on(next)?;
-            return Ok(None);
-        }
-        if asked != 0 && self.last.is_some_and(|(id, _)| id == asked) {
+        let known = self.last.is_some_and(|(_, bytes)| bytes == raw);
+        if confirming && !known {
             // The same id with other bytes: the log was cleared and filled again.
-            self.last = None;
-            self.next = Some(0);
+            self.start_over();
             return Ok(None);
         }
+        let mut entry = Entry::parse(raw)
+            .map_err(|short| TailError::Entry { id: asked, error: short.into() })?;
+        if asked != 0 {
+            // Some BMCs write another id into the record; the one it is asked by is what counts.
+            entry.id = asked;
+        }
+        self.seen.extend([asked, entry.id]);
         self.last = Some((entry.id, raw));
-        self.go_on(next)?;
-        Ok(Some(entry))
+        self.next = Some(next).filter(|&next| next != 0xFFFF);
+        Ok(Some(entry).filter(|_| !confirming))
     }
+}
 
-    fn go_on(&mut self, next: u16) -> Result<(), TailError> {
-        if next == 0xFFFF {
-            return Ok(());
-        }
-        if !self.seen.insert(next) {
-            return Err(TailError::Circle(next));
-        }
-        self.next = Some(next);
-        Ok(())
-    }
+/// Whether the code says that there is no such record; CCh is OpenBMC's word for it.
+fn gone(code: Completion) -> bool {
+    matches!(code, Completion::NOT_PRESENT | Completion::RANGE | Completion::INVALID_FIELD)
 }

@@ -1,5 +1,7 @@
 //! The words of discrete states: tables 42-2 (generic) and 42-3 (sensor specific), in lower case.
 
+pub use super::types::type_name;
+
 /// Threshold comparisons of Get Sensor Reading (section 35.14), bit 0 first.
 pub const THRESHOLDS: [&str; 6] = [
     "at or below lower non-critical",
@@ -346,62 +348,5 @@ fn specific(sensor_type: u8) -> &'static [&'static str] {
             "fru communication lost",
         ],
         _ => &[],
-    }
-}
-
-const TYPES: [&str; 0x2D] = [
-    "Reserved",
-    "Temperature",
-    "Voltage",
-    "Current",
-    "Fan",
-    "Physical Security",
-    "Platform Security Violation Attempt",
-    "Processor",
-    "Power Supply",
-    "Power Unit",
-    "Cooling Device",
-    "Other Units Based Sensor",
-    "Memory",
-    "Drive Slot",
-    "POST Memory Resize",
-    "System Firmware Progress",
-    "Event Logging Disabled",
-    "Watchdog 1",
-    "System Event",
-    "Critical Interrupt",
-    "Button/Switch",
-    "Module/Board",
-    "Microcontroller/Coprocessor",
-    "Add In Card",
-    "Chassis",
-    "Chip Set",
-    "Other FRU",
-    "Cable/Interconnect",
-    "Terminator",
-    "System Boot Initiated",
-    "Boot Error",
-    "OS Boot",
-    "OS Critical Stop",
-    "Slot/Connector",
-    "System ACPI Power State",
-    "Watchdog 2",
-    "Platform Alert",
-    "Entity Presence",
-    "Monitor ASIC/IC",
-    "LAN",
-    "Management Subsystem Health",
-    "Battery",
-    "Session Audit",
-    "Version Change",
-    "FRU State",
-];
-
-/// A sensor type as FreeIPMI prints it.
-#[must_use]
-pub fn type_name(sensor_type: u8) -> &'static str {
-    match sensor_type {
-        0xC0.. => "OEM Reserved",
-        code => TYPES.get(usize::from(code)).copied().unwrap_or("Reserved"),
     }
 }

@@ -78,7 +78,8 @@ pub fn value(raw: u8, format: Format, factors: &Factors, linearization: u8) -> O
     let Factors { m, b, k1, k2, .. } = *factors;
     let offset = scale(f64::from(b), k1);
     let linear = scale(f64::from(m) * format.number(raw) + offset, k2);
-    linearize(linear, linearization).filter(|value| value.is_finite())
+    // Plus zero: a zero of one's complement or of a negative M has no sign.
+    linearize(linear, linearization).filter(|value| value.is_finite()).map(|value| value + 0.0)
 }
 
 /// `x · 10^exponent`, dividing for negative exponents: 1/1000 is nearer to 0.001 than 10^-3 is.

@@ -2,10 +2,11 @@
 
 pub mod discrete;
 pub mod formula;
+mod types;
 pub mod units;
 
 use crate::cursor::{Cursor, Short};
-use crate::sdr::SensorRecord;
+use crate::sdr::{Owner, SensorRecord};
 use crate::{Command, Request};
 use formula::{Factors, Format};
 
@@ -25,6 +26,8 @@ pub struct RawReading {
     pub raw: u8,
     /// Whether the sensor is scanned.
     pub scanning: bool,
+    /// Whether the sensor sends event messages.
+    pub events: bool,
     /// "Reading/state unavailable".
     pub unavailable: bool,
     /// State bits; bits 0 to 5 for threshold sensors, 0 to 14 for discrete ones.
@@ -47,6 +50,7 @@ impl Command for GetReading {
         let high = cursor.u8("states").unwrap_or_default() & 0x7F;
         Ok(RawReading {
             raw,
+            events: flags & 0x80 != 0,
             scanning: flags & 0x40 != 0,
             unavailable: flags & 0x20 != 0,
             states: u16::from_le_bytes([low, high]),
@@ -137,7 +141,7 @@ impl SensorRecord {
     /// Whether the BMC itself can be asked for a reading in band.
     #[must_use]
     pub const fn readable(&self) -> bool {
-        self.kind != 0x03 && self.owner == 0x20 && self.channel == 0
+        self.kind != 0x03 && matches!(self.owned_by(), Owner::Bmc)
     }
 
     /// Whether it has thresholds rather than states.
@@ -152,11 +156,15 @@ impl SensorRecord {
         self.analog.is_some_and(|analog| (0x70..=0x7F).contains(&analog.linearization))
     }
 
-    /// The value of a raw byte, with `factors` instead of the record's for non-linear sensors.
+    /// The value of a raw byte, with `factors` instead of the record's. A non-linear sensor has none
+    /// without them: what its record holds is good for no reading (section 36.2).
     #[must_use]
     pub fn value(&self, raw: u8, factors: Option<&Factors>) -> Option<f64> {
         let analog = self.analog?;
         let format = Format::of(self.units[0])?;
+        if factors.is_none() && self.non_linear() {
+            return None;
+        }
         formula::value(raw, format, factors.unwrap_or(&analog.factors), analog.linearization)
     }
 
@@ -183,6 +191,17 @@ impl SensorRecord {
         raw.map(|raw| self.value(raw?, None))
     }
 
+    /// The words of asserted state bits, lowest bit first; a bit without a word is "state N".
+    #[must_use]
+    pub fn states(&self, asserted: u16) -> Vec<String> {
+        let word = |n: u8| match self.event_type {
+            0x01 => discrete::THRESHOLDS.get(usize::from(n)).copied(),
+            event_type => discrete::word(event_type, self.sensor_type, n),
+        };
+        let set = (0..16).filter(|n| asserted >> n & 1 == 1);
+        set.map(|n| word(n).map_or_else(|| format!("state {n}"), str::to_owned)).collect()
+    }
+
     /// What an answer means. `thresholds` are those of [`SensorRecord::thresholds`].
     #[must_use]
     pub fn decode(
@@ -200,13 +219,12 @@ impl SensorRecord {
             return gone(Absent::ScanningDisabled);
         }
         let asserted = raw.states & if self.threshold_based() { 0x3F } else { 0x7FFF };
-        let Some(analog) = self.analog.filter(|_| Format::of(self.units[0]).is_some()) else {
+        let Some((analog, format)) = self.analog.zip(Format::of(self.units[0])) else {
             return Reading { asserted, ..gone(Absent::Discrete) };
         };
         let Some(value) = self.value(raw.raw, factors) else {
             return Reading { asserted, ..gone(Absent::NotReadable) };
         };
-        let format = Format::of(self.units[0]).unwrap_or(Format::Unsigned);
         let factors = factors.unwrap_or(&analog.factors);
         Reading {
             value: Ok(value),

@@ -140,9 +140,87 @@ impl Unit {
     }
 }
 
+/// What is measured, as far as the unit tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the words of the contract")]
+pub enum Quantity {
+    Temperature,
+    FanSpeed,
+    Voltage,
+    Current,
+    Power,
+    Energy,
+    Airflow,
+    Frequency,
+    Time,
+    Ratio,
+    Count,
+    Other,
+}
+
+impl Unit {
+    /// What is measured. The unit decides, not the sensor type; a rate or a second unit makes it other.
+    #[must_use]
+    pub const fn quantity(&self) -> Quantity {
+        match (self.compound, self.percent, self.base) {
+            (true, ..) => Quantity::Other,
+            (_, true, _) => Quantity::Ratio,
+            (.., 1..=3) => Quantity::Temperature,
+            (.., 4) => Quantity::Voltage,
+            (.., 5) => Quantity::Current,
+            (.., 6) => Quantity::Power,
+            (.., 7) => Quantity::Energy,
+            (.., 17) => Quantity::Airflow,
+            (.., 18) => Quantity::FanSpeed,
+            (.., 19) => Quantity::Frequency,
+            (.., 20..=26) => Quantity::Time,
+            (.., 41 | 42 | 66..=91) => Quantity::Count,
+            _ => Quantity::Other,
+        }
+    }
+
+    /// The sign people read: "RPM", "°C", "%"; the words where there is no common one.
+    #[must_use]
+    pub fn symbol(&self) -> &str {
+        match (self.compound, self.percent, self.base) {
+            (true, ..) => &self.text,
+            (_, true, _) => "%",
+            (.., 0) => "",
+            (.., 1) => "°C",
+            (.., 2) => "°F",
+            (.., 3) => "K",
+            (.., 4) => "V",
+            (.., 5) => "A",
+            (.., 6) => "W",
+            (.., 7) => "J",
+            (.., 17) => "CFM",
+            (.., 18) => "RPM",
+            (.., 19) => "Hz",
+            _ => &self.text,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Unit;
+    use super::{Quantity, Unit};
+
+    #[test]
+    fn quantities_follow_the_unit() {
+        for (bytes, quantity, symbol) in [
+            ([0x80, 1, 0], Quantity::Temperature, "°C"),
+            ([0x00, 18, 0], Quantity::FanSpeed, "RPM"),
+            ([0x01, 18, 0], Quantity::Ratio, "%"),
+            ([0x20, 19, 0], Quantity::Other, "hertz per minute"),
+            ([0x00, 17, 0], Quantity::Airflow, "CFM"),
+            ([0x00, 22, 0], Quantity::Time, "seconds"),
+            ([0x00, 88, 0], Quantity::Count, "errors"),
+            ([0x00, 200, 0], Quantity::Other, ""),
+        ] {
+            let unit = Unit::parse(bytes);
+            assert_eq!((unit.quantity(), unit.symbol()), (quantity, symbol), "{bytes:?}");
+        }
+    }
 
     #[test]
     fn words_of_units() {

@@ -212,6 +212,26 @@ impl Page {
     }
 }
 
+/// The first part of `text` that holds at most `most` samples, without the head of a family that lost
+/// all of its own, and how many there are in all.
+#[must_use]
+pub fn cut(text: &str, most: usize) -> (&str, usize) {
+    let (mut samples, mut at, mut end) = (0usize, 0usize, 0usize);
+    for line in text.split_inclusive('\n') {
+        at += line.len();
+        if !line.starts_with('#') {
+            samples += 1;
+            if samples <= most {
+                end = at;
+            }
+        }
+    }
+    if samples <= most {
+        return (text, samples);
+    }
+    (text.get(..end).unwrap_or_default(), samples)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -256,5 +276,14 @@ mod tests {
         assert_eq!(page.samples_since(mark), 1);
         page.rewind(mark);
         assert_eq!((page.as_str(), page.samples_since(mark)), (before.as_str(), 0));
+    }
+
+    #[test]
+    fn a_source_is_cut_at_its_limit() {
+        let kept = "# HELP a x\n# TYPE a gauge\na 1\nb{x=\"# \"} 2\n";
+        let text = format!("{kept}# TYPE c gauge\nc 3\n");
+        assert_eq!(cut(&text, 3), (text.as_str(), 3));
+        assert_eq!(cut(&text, 2), (kept, 3));
+        assert_eq!(cut("", 0), ("", 0));
     }
 }

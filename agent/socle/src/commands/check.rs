@@ -5,7 +5,8 @@ use crate::cli::CheckArgs;
 use crate::halves::Half;
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 const HEAD: &str = "\
@@ -26,9 +27,26 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode> {
         print(&text)?;
         return Ok(ExitCode::SUCCESS);
     }
+    let faults = faults(None, &args.files)?;
+    if faults.is_empty() {
+        print("the configuration is valid\n")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let lines: Vec<_> = faults.into_iter().collect();
+    bail!("the configuration is not valid:\n{}", lines.join("\n"))
+}
+
+/// What both halves find wrong: with these files, or with the configuration at `config`, or else at
+/// its usual place.
+///
+/// # Errors
+/// A half is missing or does not say what is wrong.
+pub(crate) fn faults(config: Option<&Path>, files: &[PathBuf]) -> Result<BTreeSet<String>> {
     let mut faults = BTreeSet::new();
+    let mut words: Vec<OsString> = files.iter().map(Into::into).collect();
+    words.extend(config.into_iter().flat_map(|file| ["--config".into(), file.into()]));
     for half in [Half::Host, Half::Gate] {
-        let answer = ask(half, "--check", &args.files)?;
+        let answer = ask(half, "--check", &words)?;
         if !answer.good {
             let prefix = format!("{}: ", half.program());
             let lines = answer.error.lines().map(|line| line.strip_prefix(&prefix).unwrap_or(line));
@@ -36,12 +54,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<ExitCode> {
             faults.extend(lines.filter(|line| !line.trim().is_empty()).map(str::to_owned));
         }
     }
-    if faults.is_empty() {
-        print("the configuration is valid\n")?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let lines: Vec<_> = faults.into_iter().collect();
-    bail!("the configuration is not valid:\n{}", lines.join("\n"))
+    Ok(faults)
 }
 
 /// What a half answered.
@@ -52,9 +65,9 @@ struct Answer {
     error: String,
 }
 
-fn ask(half: Half, task: &str, files: &[PathBuf]) -> Result<Answer> {
+fn ask(half: Half, task: &str, words: &[OsString]) -> Result<Answer> {
     let mut command = half.command()?;
-    command.arg(task).args(files).stdin(std::process::Stdio::null());
+    command.arg(task).args(words).stdin(std::process::Stdio::null());
     let output = command.output().with_context(|| format!("starting {}", half.program()))?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let (out, error) = (text(&output.stdout), text(&output.stderr));

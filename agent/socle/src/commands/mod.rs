@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod events;
+pub(crate) mod metrics;
 pub(crate) mod run;
 pub(crate) mod sensors;
 pub(crate) mod status;

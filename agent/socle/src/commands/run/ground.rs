@@ -18,6 +18,8 @@ pub(crate) struct Ground {
     pub(crate) sockets: PathBuf,
     /// The socket folder was made for this run alone.
     private: bool,
+    /// Whether an agent that used this state was killed: its halves may live a moment longer.
+    pub(crate) orphaned: bool,
     _lock: Flock<File>,
 }
 
@@ -30,6 +32,8 @@ impl Ground {
     pub(crate) fn take(places: &Places, owners: &Owners) -> Result<Self> {
         make(&places.host, 0o700)?;
         let lock = lock(&places.host)?;
+        // Only one that ends in order removes it.
+        let orphaned = places.host.join("run.json").exists();
         make(&places.gate, 0o700)?;
         if let Some((uid, gid)) = owners.gate {
             let what = || format!("giving {} to user socle-gate", places.gate.display());
@@ -41,7 +45,7 @@ impl Ground {
         };
         let open = if *owners == Owners::default() { 0o700 } else { 0o755 };
         make(&sockets, open)?;
-        Ok(Ground { state: places.host.clone(), sockets, private, _lock: lock })
+        Ok(Ground { state: places.host.clone(), sockets, private, orphaned, _lock: lock })
     }
 
     /// Writes `run.json`, whole or not at all.

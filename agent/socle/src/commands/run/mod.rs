@@ -1,6 +1,7 @@
 //! `socle run`: both halves in the foreground, supervised.
 
 mod ground;
+mod notice;
 mod owners;
 mod sockets;
 mod supervise;
@@ -13,6 +14,11 @@ use sockets::Sockets;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long the halves of a killed agent may live on: they see its end at once, and let go of the BMC.
+const ORPHANS: Duration = Duration::from_secs(3);
 
 /// Runs until told to stop.
 ///
@@ -26,25 +32,49 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
     let around = Surroundings::here();
     let places = places(&around, state.as_deref(), root.as_deref())
         .context("there is neither $XDG_STATE_HOME nor $HOME to keep state in: give --state DIR")?;
-    let owners = if around.root { owners::read() } else { owners::Owners::default() };
+    // A folder of one's own may lie where no other user can go: only the package's has two owners.
+    let shared = around.root && state.is_none() && root.is_none();
+    let owners = if shared { owners::read() } else { owners::Owners::default() };
     let ground = Ground::take(&places, &owners)?;
-    let sockets = Sockets::open(args.listen, &ground.sockets, &owners)?;
+    let patience = if ground.orphaned { ORPHANS } else { Duration::ZERO };
+    let deadline = Instant::now() + patience;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    let sockets = runtime.block_on(open(args, &ground.sockets, &owners, deadline))?;
     let page = format!("http://{}", sockets.page);
     ground.announce(&RunFile {
         pid: std::process::id(),
         gate: ground.sockets.join("gate"),
         admin: ground.sockets.join("admin"),
         page: page.clone(),
+        config: config.clone(),
     })?;
     greet(&page, &places.host)?;
-    let plan = supervise::Plan { config, root, places, owners, sockets };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the runtime")?;
-    let outcome = runtime.block_on(supervise::run(&plan, &ground.sockets));
+    let plan = supervise::Plan { config, root, places, owners, sockets, deadline };
+    let outcome = runtime.block_on(async {
+        tokio::spawn(notice::tell(ground.sockets.join("gate")));
+        supervise::run(&plan, &ground.sockets).await
+    });
     ground.leave();
     outcome
+}
+
+/// Binds the sockets, waiting for the halves of a killed agent to let go of theirs.
+async fn open(
+    args: &RunArgs,
+    folder: &std::path::Path,
+    owners: &owners::Owners,
+    deadline: Instant,
+) -> Result<Sockets> {
+    loop {
+        let opened = Sockets::open(args.listen, folder, owners);
+        if opened.is_ok() || Instant::now() >= deadline {
+            return opened;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 fn greet(page: &str, state: &std::path::Path) -> Result<()> {

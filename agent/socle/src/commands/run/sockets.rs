@@ -99,10 +99,30 @@ fn clear(path: &Path) -> Result<()> {
     if let Ok(stream) = UnixStream::connect(path) {
         let holder = getsockopt(&stream, PeerCredentials).map_or(0, |peer| peer.pid());
         bail!(
-            "an agent answers on {} already (pid {holder} made the socket): stop it, or give this \
-             one its own --state DIR",
-            path.display()
+            "an agent answers on {} already, {}: stop it, or give this one its own --state DIR",
+            path.display(),
+            named(holder)
         );
     }
     fs::remove_file(path).with_context(|| format!("removing the stale socket {}", path.display()))
+}
+
+/// Who answers on a socket that process `maker` made: systemd makes them for the package's units.
+fn named(maker: i32) -> String {
+    if maker != 1 {
+        return format!("pid {maker}");
+    }
+    let unit = |pid: &str, half: Half| {
+        let read = |file| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+        read("comm").trim_end() == half.program()
+            && read("cgroup").contains(&format!("/{}.service", half.program()))
+    };
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let found = processes
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .find(|pid| unit(pid, Half::Host) || unit(pid, Half::Gate));
+    match found {
+        Some(pid) => format!("pid {pid} of the package's units (systemctl stop 'socle-*')"),
+        None => "the package's units hold it, pid 1 (systemctl stop 'socle-*.socket')".into(),
+    }
 }

@@ -19,6 +19,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 /// How long after its end a half is started again.
 const PAUSE: Duration = Duration::from_millis(100);
+/// A half that refuses to run does so within this time of its first start.
+const FIRST: Duration = Duration::from_secs(10);
 /// How long a half may take to end after SIGTERM.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// At most one line per half about restarts in this time.
@@ -32,6 +34,8 @@ pub(crate) struct Plan {
     pub(crate) places: Places,
     pub(crate) owners: Owners,
     pub(crate) sockets: Sockets,
+    /// Until when the halves of a killed agent may hold what ours need.
+    pub(crate) deadline: Instant,
 }
 
 /// What the halves are to do.
@@ -80,8 +84,9 @@ pub(super) async fn run(plan: &Plan, sockets: &Path) -> Result<ExitCode> {
     Ok(refused.map_or(ExitCode::SUCCESS, |()| ExitCode::from(2)))
 }
 
-/// Keeps one half running. `Some` when it ended with 2: wrong usage or configuration, or a device
-/// that another agent holds; it has said so itself, and the next start would end the same way.
+/// Keeps one half running. `Some` when it ended with 2 soon after its first start: wrong usage or
+/// configuration, or a device that another agent holds; it has said so itself, and the next start
+/// would end the same way. Later that is a death like any other: what ran once should run again.
 async fn keep(
     plan: &Plan,
     sockets: &Path,
@@ -89,19 +94,29 @@ async fn keep(
     mut orders: watch::Receiver<Order>,
 ) -> Result<Option<()>> {
     let mut log = Log { half, last: None, unsaid: 0 };
+    let begun = Instant::now();
+    let mut first = true;
     loop {
         if *orders.borrow_and_update() == Order::Stop {
             return Ok(None);
         }
-        let (mut child, _lifeline) = start(plan, sockets, half)?;
-        let status = match attend(&mut child, &mut orders).await? {
-            Some(status) => status,
-            None => return Ok(None),
-        };
-        if status.code() == Some(2) {
-            return Ok(Some(()));
+        match start(plan, sockets, half) {
+            Err(error) if first => return Err(error),
+            // Its program may be missing for a moment while the package is replaced.
+            Err(error) => log.line(&format!("cannot be started: {error:#}; trying again")),
+            Ok((mut child, _lifeline)) => {
+                let Some(status) = attend(&mut child, &mut orders).await? else {
+                    return Ok(None);
+                };
+                let refused = status.code() == Some(2);
+                let orphans = refused && Instant::now() < plan.deadline;
+                if refused && first && !orphans && begun.elapsed() < FIRST {
+                    return Ok(Some(()));
+                }
+                first = first && orphans;
+                log.ended(status);
+            }
         }
-        log.ended(status);
         tokio::select! {
             () = sleep(PAUSE) => {}
             _ = orders.wait_for(|order| *order == Order::Stop) => return Ok(None),
@@ -192,22 +207,26 @@ struct Log {
 }
 
 impl Log {
-    #[expect(clippy::print_stderr, reason = "the supervisor's own log")]
     fn ended(&mut self, status: ExitStatus) {
-        if self.last.is_some_and(|last| last.elapsed() < QUIET) {
-            self.unsaid += 1;
-            return;
-        }
         let how = match (status.code(), status.signal()) {
             (Some(code), _) => format!("ended with code {code}"),
             (None, Some(signal)) => format!("was ended by signal {signal}"),
             (None, None) => "ended".into(),
         };
+        self.line(&format!("{how}; starting it again"));
+    }
+
+    #[expect(clippy::print_stderr, reason = "the supervisor's own log")]
+    fn line(&mut self, text: &str) {
+        if self.last.is_some_and(|last| last.elapsed() < QUIET) {
+            self.unsaid += 1;
+            return;
+        }
         let more = match std::mem::take(&mut self.unsaid) {
             0 => String::new(),
-            n => format!(" ({n} ends before were not printed)"),
+            n => format!(" ({n} lines before were not printed)"),
         };
         self.last = Some(Instant::now());
-        eprintln!("socle: {} {how}; starting it again{more}", self.half.program());
+        eprintln!("socle: {} {text}{more}", self.half.program());
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn render(document: &StatusDocument, all: bool, paint: Paint) -> Stri
     page.sources(&document.sources);
     for weaker in &document.degraded {
         let text = format!("{}: {}", paint.clean(&weaker.feature), paint.clean(&weaker.why));
-        page.paragraph("weaker here  ", &text, Tone::Quiet);
+        paint.paragraph(&mut page.out, "weaker here  ", &text, Tone::Quiet);
     }
     page.out
 }
@@ -104,10 +104,10 @@ impl Page {
         }
         facts.extend(component.since.map(|since| format!("for {}", ago(since, self.now))));
         let facts = facts.join(paint.pick(" · ", "; "));
-        self.paragraph(&lead, &facts, Tone::of(component.status));
+        paint.paragraph(&mut self.out, &lead, &facts, Tone::of(component.status));
         if let Some(remedy) = &component.remedy {
             let lead = format!("{lead}{} ", paint.pick("→", "->"));
-            self.paragraph(&lead, &paint.clean(remedy), Tone::Strong);
+            paint.paragraph(&mut self.out, &lead, &paint.clean(remedy), Tone::Strong);
         }
     }
 
@@ -121,7 +121,12 @@ impl Page {
             self.branch(true, top),
             paint.tone(Tone::Good, self.mark(Status::Ok))
         );
-        self.paragraph(&lead, &format!("{total} ok: {}", kinds.join(", ")), Tone::Quiet);
+        paint.paragraph(
+            &mut self.out,
+            &lead,
+            &format!("{total} ok: {}", kinds.join(", ")),
+            Tone::Quiet,
+        );
     }
 
     fn sources(&mut self, sources: &[SourceLine]) {
@@ -131,37 +136,29 @@ impl Page {
         for source in of(SourceState::Failing) {
             let error = source.error.as_deref().map(|error| paint.clean(error)).unwrap_or_default();
             let lead = format!("{} {}  ", paint.pick("✖", "x"), paint.clean(&source.name));
-            self.paragraph(&lead, &format!("{}  {error}", age(source.age_s)), Tone::Bad);
+            paint.paragraph(
+                &mut self.out,
+                &lead,
+                &format!("{}  {error}", age(source.age_s)),
+                Tone::Bad,
+            );
         }
-        let fresh: Vec<_> = of(SourceState::Ok)
-            .map(|source| format!("{} {}", paint.clean(&source.name), age(source.age_s)))
-            .collect();
+        let mut fresh: Vec<(String, Vec<String>)> = Vec::new();
+        for source in of(SourceState::Ok) {
+            let (age, name) = (age(source.age_s), paint.clean(&source.name));
+            match fresh.iter_mut().find(|(known, _)| *known == age) {
+                Some((_, names)) => names.push(name),
+                None => fresh.push((age, vec![name])),
+            }
+        }
+        let fresh: Vec<_> =
+            fresh.iter().map(|(age, names)| format!("{} {age}", names.join(", "))).collect();
         let absent: Vec<_> = of(SourceState::Absent).map(|one| paint.clean(&one.name)).collect();
-        for (lead, list) in [("sources  ", fresh), ("absent   ", absent)] {
-            if !list.is_empty() {
-                self.paragraph(lead, &list.join(", "), Tone::Quiet);
+        let between = paint.pick(" · ", "; ");
+        for (lead, text) in [("sources  ", fresh.join(between)), ("absent   ", absent.join(", "))] {
+            if !text.is_empty() {
+                paint.paragraph(&mut self.out, lead, &text, Tone::Quiet);
             }
-        }
-    }
-
-    /// Text after a lead, wrapped to the width and indented below its own start.
-    fn paragraph(&mut self, lead: &str, text: &str, tone: Tone) {
-        let start = visible(lead);
-        let room = self.paint.width.map_or(usize::MAX, |width| width.saturating_sub(start).max(20));
-        let continued: String =
-            match lead.char_indices().find(|(_, c)| !matches!(c, ' ' | '│' | '|')) {
-                Some((at, _)) => lead.get(..at).unwrap_or_default().into(),
-                None => lead.into(),
-            };
-        let fill = " ".repeat(start.saturating_sub(visible(&continued)));
-        for (n, line) in wrap(text, room).iter().enumerate() {
-            if n == 0 {
-                self.out += lead;
-            } else {
-                self.out += &format!("{continued}{fill}");
-            }
-            self.out += &self.paint.tone(tone, line);
-            self.out.push('\n');
         }
     }
 
@@ -199,39 +196,6 @@ impl Page {
 /// Whether a name says no more than the label beside it.
 fn same(name: &str, label: &str) -> bool {
     label == name || label.rsplit('/').next() == Some(name)
-}
-
-/// Columns of a text, colour codes not counted.
-fn visible(text: &str) -> usize {
-    let mut inside = false;
-    let count = |c: &char| {
-        let counted = !inside && *c != '\x1b';
-        inside = if *c == '\x1b' { true } else { inside && *c != 'm' };
-        counted
-    };
-    text.chars().filter(count).count()
-}
-
-/// Breaks a text between words into lines of at most `room` characters; a longer word keeps a line of its own.
-fn wrap(text: &str, room: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    let mut used = 0usize;
-    for word in text.split(' ') {
-        let length = word.chars().count();
-        if used > 0 && used.saturating_add(length + 1) > room {
-            lines.push(String::new());
-            used = 0;
-        }
-        if let Some(line) = lines.last_mut() {
-            if used > 0 {
-                line.push(' ');
-                used += 1;
-            }
-            line.push_str(word);
-        }
-        used += length;
-    }
-    lines
 }
 
 /// The time between, in the largest unit that fits.

@@ -1,0 +1,157 @@
+//! `socle run` with its real halves: what it says, where it lives, how it ends.
+
+use crate::common::{Agent, ask, kill, launch, socle, text, tree, until};
+use nix::sys::signal::Signal::{SIGHUP, SIGKILL, SIGTERM};
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+#[test]
+fn it_says_once_that_there_is_no_bmc_and_ends_cleanly() {
+    let mut agent = Agent::start(None);
+    until("the notice", || agent.said().contains("no BMC"));
+    let run = fs::read_to_string(agent.state.join("run.json")).unwrap();
+    let run: serde_json::Value = serde_json::from_str(&run).unwrap();
+    assert_eq!(run["pid"], agent.child.id());
+    assert_eq!(run["page"], format!("http://{}", agent.page));
+    let sockets: Vec<_> =
+        ["gate", "admin"].iter().map(|door| PathBuf::from(run[door].as_str().unwrap())).collect();
+    assert!(sockets.iter().all(|path| path.exists()));
+    assert!(agent.door("/v1/status").unwrap().1.contains("socle.status/1"));
+    // A restart of a half is no new beginning.
+    kill(agent.half("socle-host").unwrap(), SIGKILL);
+    until("host again", || agent.half("socle-host").is_some());
+    agent.signal(SIGTERM);
+    assert!(agent.child.wait().unwrap().success());
+    assert!(!agent.state.join("run.json").exists());
+    assert!(sockets.iter().all(|path| !path.exists()));
+    assert_eq!(agent.said().matches("no BMC").count(), 1, "{}", agent.said());
+}
+
+#[test]
+fn a_second_agent_on_the_same_state_is_refused_with_the_pid() {
+    let agent = Agent::start(None);
+    let state = agent.state.to_str().unwrap();
+    let words = ["run", "--listen", "127.0.0.1:0", "--state", state];
+    let second = ask(agent.home.path(), &words);
+    assert_eq!(second.status.code(), Some(2));
+    let pid = format!("pid {}", agent.child.id());
+    assert!(text(&second.stderr).contains(&pid), "{}", text(&second.stderr));
+    assert_eq!(agent.get("/healthz").unwrap().0, 200);
+}
+
+#[test]
+fn a_port_in_use_is_named_with_the_remedy() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let home = tempfile::tempdir().unwrap();
+    let output = ask(home.path(), &["run", "--listen", &address]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = text(&output.stderr);
+    assert!(said.contains(&address) && said.contains("--listen"), "{said}");
+}
+
+#[test]
+fn killed_itself_it_takes_its_halves_along_and_the_next_one_starts_at_once() {
+    let mut agent = Agent::start(None);
+    let halves = ["socle-host", "socle-gate"].map(|name| agent.half(name).unwrap());
+    agent.signal(SIGKILL);
+    agent.child.wait().unwrap();
+    let mut next = socle(agent.home.path());
+    next.args(["run", "--listen", &agent.page.to_string(), "--state"]).arg(&agent.state);
+    next.arg("--root").arg(agent.home.path().join("tree"));
+    let (child, page, err) = launch(next);
+    assert_eq!(page, agent.page);
+    (agent.child, agent.err) = (child, err);
+    until("the new one answers", || agent.get("/readyz").is_ok_and(|(status, _)| status == 200));
+    for pid in halves {
+        until("the old halves end", || !alive(pid));
+    }
+}
+
+fn alive(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    status.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
+}
+
+#[test]
+fn a_reload_takes_a_good_configuration_and_refuses_a_bad_one() {
+    let agent = Agent::start(None);
+    let file = agent.home.path().join("socle.toml");
+    let page = || agent.get("/metrics/node").unwrap().1;
+    assert!(
+        page().contains("\nnode_load1 0.25\n") && page().contains("node_memory_MemTotal_bytes")
+    );
+    fs::write(&file, "[metrics]\ncollectors = [\"loadavg\"]\n").unwrap();
+    agent.signal(SIGHUP);
+    until("the new configuration", || !page().contains("node_memory_MemTotal_bytes"));
+    fs::write(&file, "[metrics]\n\ncolectors = []\n[ipmi]\ninterval_s = 0\n").unwrap();
+    agent.signal(SIGHUP);
+    until("the refusal", || agent.said().contains("metrics.colectors"));
+    assert!(page().contains("node_load1") && !page().contains("node_memory_MemTotal_bytes"));
+    let doctor = agent.ask(&["doctor"]);
+    assert_eq!(doctor.status.code(), Some(1));
+    let said = text(&doctor.stdout);
+    let place = format!("{}:3: metrics.colectors", file.display());
+    assert!(said.contains(&place) && said.contains("metrics.collectors"), "{said}");
+}
+
+#[test]
+fn a_bad_configuration_at_the_start_ends_it_and_later_does_not() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join("socle.toml");
+    fs::write(&file, "[ipmi]\nintervall_s = 5\n").unwrap();
+    let words = ["run", "--listen", "127.0.0.1:0", "--config", file.to_str().unwrap()];
+    let output = ask(home.path(), &words);
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("ipmi.interval_s"));
+
+    let agent = Agent::start(None);
+    let file = agent.home.path().join("socle.toml");
+    fs::write(&file, "[ipmi]\nintervall_s = 5\n").unwrap();
+    let before = agent.half("socle-host").unwrap();
+    kill(before, SIGKILL);
+    until("host says why", || agent.said().contains("ipmi.intervall_s"));
+    assert_eq!(agent.get("/healthz").unwrap().0, 200);
+    fs::write(&file, "").unwrap();
+    until("host serves again", || {
+        agent.door("/v1/doctor").is_ok_and(|(_, body)| body.contains("socle-host 0"))
+    });
+}
+
+#[test]
+fn without_flags_it_lives_where_xdg_says() {
+    if nix::unistd::geteuid().is_root() {
+        println!("skipped: root's places are the package's");
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    let (state, runtime) = (home.path().join("state"), home.path().join("runtime"));
+    fs::create_dir(&runtime).unwrap();
+    let mut command = socle(home.path());
+    command.args(["run", "--listen", "127.0.0.1:0"]);
+    command.env("XDG_STATE_HOME", &state).env("XDG_RUNTIME_DIR", &runtime);
+    let (mut child, ..) = launch(command);
+    assert!(state.join("socle/run.json").exists() && runtime.join("socle/gate").exists());
+    kill(child.id(), SIGTERM);
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn a_state_folder_too_deep_for_sockets_gets_a_private_folder_for_them() {
+    let home = tempfile::tempdir().unwrap();
+    tree(&home.path().join("tree"));
+    let state = home.path().join("d".repeat(90));
+    let mut agent = Agent::on(home, state, |command, home| {
+        command.arg("--root").arg(home.join("tree"));
+    });
+    let run = fs::read_to_string(agent.state.join("run.json")).unwrap();
+    let run: serde_json::Value = serde_json::from_str(&run).unwrap();
+    let folder = Path::new(run["gate"].as_str().unwrap()).parent().unwrap().to_owned();
+    assert!(folder.starts_with(std::env::temp_dir()) && !folder.starts_with(&agent.state));
+    assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
+    assert!(agent.ask(&["status"]).status.success());
+    agent.signal(SIGTERM);
+    assert!(agent.child.wait().unwrap().success());
+    assert!(!folder.exists());
+}

@@ -1,0 +1,103 @@
+//! Frames of the link and configuration files as a stranger writes them. Also run by
+//! agent/model/tests/corpus_replay.rs.
+
+use socle_model::link::{
+    Answer, Call, DEPTH_LIMIT, Envelope, FrameError, Frames, REQUEST_LIMIT, Records, Seen,
+    error_frame,
+};
+use socle_model::settings::{Fragment, Half, Key, Kind, merge};
+
+/// What a reader makes of bytes that come in pieces of `piece`.
+fn frames(data: &[u8], piece: usize) -> (Vec<Vec<u8>>, Option<FrameError>) {
+    let mut reader = Frames::new(REQUEST_LIMIT);
+    let mut found = Vec::new();
+    for chunk in data.chunks(piece) {
+        reader.push(chunk);
+        loop {
+            match reader.next_frame() {
+                Ok(Some(frame)) => found.push(frame),
+                Ok(None) => break,
+                Err(error) => return (found, Some(error)),
+            }
+        }
+    }
+    (found, None)
+}
+
+fn depth(frame: &[u8]) -> usize {
+    frame.iter().filter(|byte| matches!(byte, b'[' | b'{')).count()
+}
+
+/// The input as what a peer sends: frames, then calls and answers out of them.
+pub fn link(data: &[u8]) {
+    let (whole, error) = frames(data, data.len().max(1));
+    // However it is cut, the same frames come out.
+    let piece = usize::from(data.first().copied().unwrap_or(1)).max(1);
+    let (pieces, error_in_pieces) = frames(data, piece);
+    assert_eq!((&whole, &error), (&pieces, &error_in_pieces));
+    let kept: usize = whole.iter().map(|frame| frame.len() + 1).sum();
+    assert!(kept <= data.len(), "no more comes out than went in");
+    for frame in &whole {
+        assert!(frame.len() <= REQUEST_LIMIT);
+        if let Ok(envelope) = Envelope::parse(frame) {
+            match Call::decode(&envelope) {
+                Ok(call) => again(&call),
+                Err(error) => assert_eq!(error_frame(&error).last(), Some(&0)),
+            }
+        }
+        let _ = Answer::parse::<Seen>(frame);
+        let _ = Answer::parse::<Records>(frame);
+        assert!(depth(frame) >= 1 || Envelope::parse(frame).is_err(), "a call is an object");
+    }
+    if error == Some(FrameError::TooDeep) {
+        assert!(depth(data) > DEPTH_LIMIT);
+    }
+}
+
+/// What was understood is written and understood again as the same.
+fn again(call: &Call) {
+    let mut reader = Frames::new(2 * REQUEST_LIMIT);
+    reader.push(&call.encode());
+    let frame = reader.next_frame().ok().flatten().unwrap_or_default();
+    let read = Envelope::parse(&frame).ok().and_then(|envelope| Call::decode(&envelope).ok());
+    assert_eq!(read.as_ref(), Some(call));
+}
+
+/// One key of every kind.
+const KEYS: &[Key] = &[
+    key("device", Kind::Text, "\"/dev/ipmi0\""),
+    key("word", Kind::Word(&["auto", "cpu"]), "\"auto\""),
+    key("names", Kind::Texts, "[]"),
+    key("interval_s", Kind::Integer(1, 3600), "30"),
+    key("bus_share", Kind::Number(0.01, 1.0), "0.2"),
+    key("flag", Kind::TextOrBool, "true"),
+    Key {
+        table: "ipmi.map",
+        name: socle_model::settings::ANY,
+        kind: Kind::TextOrBool,
+        default: "a = true",
+        doc: "Any.",
+    },
+];
+
+const fn key(name: &'static str, kind: Kind, default: &'static str) -> Key {
+    Key { table: "ipmi", name, kind, default, doc: "One." }
+}
+
+/// The input as a configuration file, and as a drop-in over a good one.
+pub fn config(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let good = Fragment { path: "good.toml", text: "[ipmi]\ninterval_s = 5\n" };
+    let fragment = Fragment { path: "bad.toml", text };
+    let lines = text.matches('\n').count() + 1;
+    match merge(Half::Host, KEYS, &[good, fragment]) {
+        Ok(table) => assert!(table.keys().all(|name| name == "ipmi"), "only this half's tables"),
+        Err(faults) => {
+            assert!(!faults.is_empty());
+            for fault in faults {
+                assert_eq!(fault.path, "bad.toml");
+                assert!((1..=lines).contains(&fault.line), "{fault}");
+            }
+        }
+    }
+}
