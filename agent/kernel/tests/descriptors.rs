@@ -1,5 +1,4 @@
 //! A machine with more sensors than a process may have open files shows all of them.
-#![expect(clippy::unwrap_used, reason = "a test stops where it fails")]
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use socle_kernel::facts::Facts;
