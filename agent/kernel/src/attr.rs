@@ -1,6 +1,9 @@
 //! One small file of /sys: a number or a word, kept open and read into the stack.
 
+mod budget;
+
 use crate::ReadError;
+use budget::Kept;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
@@ -12,7 +15,7 @@ const SIZE: usize = 128;
 #[derive(Debug)]
 pub(crate) struct Attr {
     path: PathBuf,
-    file: Option<File>,
+    file: Option<Kept>,
 }
 
 impl Attr {
@@ -65,13 +68,13 @@ impl Attr {
     /// A descriptor that no longer works is opened again, once: the device may have gone and come
     /// back.
     fn fill(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        if let Some(Ok(length)) = self.file.as_ref().map(|file| file.read_at(buffer, 0)) {
+        if let Some(Ok(length)) = self.file.as_ref().map(|kept| kept.file().read_at(buffer, 0)) {
             return Ok(length);
         }
         self.file = None;
         let file = File::open(&self.path)?;
         let length = file.read_at(buffer, 0)?;
-        self.file = Some(file);
+        self.file = Kept::new(file);
         Ok(length)
     }
 

@@ -146,6 +146,6 @@ mod tests {
         assert_eq!(names(&few), ["stat"]);
         let wrong = Metrics { enable: texts(&["hwmoon"]), ..Metrics::default() };
         let error = wrong.settings().unwrap_err().to_string();
-        assert!(error.contains("\"hwmoon\"") && error.contains("nearest is hwmon"), "{error}");
+        assert!(error.contains("\"hwmoon\"") && error.contains("that exists is hwmon"), "{error}");
     }
 }

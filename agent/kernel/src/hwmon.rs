@@ -128,7 +128,8 @@ impl Listing {
         for chip in entries(dir)? {
             // A driver that was taken away and brought back has a new inode under the old name.
             std::fs::metadata(&chip).map(|chip| chip.ino()).unwrap_or_default().hash(&mut hasher);
-            let files = entries(&chip)?;
+            // Old drivers have the files in the device's directory.
+            let files = [entries(&chip)?, entries(&chip.join("device"))?];
             (chip, files).hash(&mut hasher);
         }
         Ok(Listing(hasher.finish()))

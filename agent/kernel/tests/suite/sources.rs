@@ -1,5 +1,6 @@
 //! The sources over trees made here: what they print, and what they refuse.
 
+use crate::common::{self, Tree};
 use socle_kernel::{ReadError, Root, SOURCES, Settings, facts::Facts};
 use socle_model::metrics::Page;
 use std::fs;
@@ -77,4 +78,46 @@ fn the_clock_source_in_use_is_found() {
     assert_eq!(clock.current, "hpet");
     assert_eq!(clock.available, ["hpet", "acpi_pm"]);
     assert!(clock.tsc_expected);
+}
+
+#[test]
+fn switches_and_filters_leave_out_what_they_name() {
+    let tree = Tree::rack();
+    let page = |name: &str, flags: &[(&str, &str)]| {
+        common::read(&mut common::open(name, &tree.root(), &common::settings(flags)).unwrap())
+            .unwrap()
+    };
+    assert!(page("cpu", &[]).contains("node_cpu_guest_seconds_total{"));
+    assert!(!page("cpu", &[("cpu.guest", "false")]).contains("node_cpu_guest"));
+    assert!(!page("cpu", &[("cpu.info", "false")]).contains("node_cpu_info"));
+    assert!(page("cpu", &[("cpu.info", "true")]).contains("node_cpu_info{"));
+    let flags = page("cpu", &[("cpu.info.flags-include", "^aes$")]);
+    assert!(flags.contains("node_cpu_info{") && flags.contains("flag_info{flag=\"aes\"} 1\n"));
+    assert!(!flags.contains("flag=\"avx\""));
+    let hwmon = page("hwmon", &[("hwmon.sensor-exclude", "^platform_coretemp_0;temp1$")]);
+    assert!(hwmon.contains("_0\",sensor=\"temp2\"") && !hwmon.contains("_0\",sensor=\"temp1\""));
+    let hwmon = page("hwmon", &[("hwmon.chip-include", "coretemp")]);
+    assert!(hwmon.contains("coretemp") && !hwmon.contains("i2c"));
+    // An include flag alone puts the default exclusion out of force.
+    let disks = page("diskstats", &[("diskstats.device-include", "^sda1$")]);
+    assert!(disks.contains("device=\"sda1\"") && !disks.contains("device=\"sda\""));
+    let disks = page("diskstats", &[]);
+    assert!(!disks.contains("device=\"sda1\"") && disks.contains("device=\"sda\""));
+    let net = page("netdev", &[("netdev.device-exclude", "^lo$")]);
+    assert!(!net.contains("device=\"lo\"") && net.contains("device=\"eno1\""));
+    let mounts = page("filesystem", &[("filesystem.fs-types-include", "^xfs$")]);
+    assert!(mounts.contains("fstype=\"xfs\"") && !mounts.contains("fstype=\"ext4\""));
+}
+
+#[test]
+fn mounts_come_from_this_process_where_those_of_pid_1_are_hidden() {
+    let tree = Tree::rack();
+    let mounts = fs::read(tree.path("proc/1/mountinfo")).unwrap();
+    tree.remove("proc/1");
+    tree.write("proc/self/mountinfo", mounts);
+    let mut source = tree.open("filesystem");
+    assert!(common::read(&mut source).unwrap().contains("fstype=\"xfs\""));
+    tree.write("proc/self/mountinfo", "22 1\n");
+    let error = common::read(&mut source).unwrap_err().to_string();
+    assert!(error.contains("proc/self/mountinfo: line 1"), "{error}");
 }
