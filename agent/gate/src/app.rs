@@ -20,6 +20,8 @@ pub(crate) struct Reloaded {
     pub(crate) scraper: Arc<Scraper>,
     /// Seconds between two sweeps of the BMC, as configured.
     pub(crate) interval_s: f64,
+    /// The faults for which the last reload was refused.
+    pub(crate) refused: Option<String>,
 }
 
 /// Shared by all requests.
@@ -59,13 +61,28 @@ impl App {
 
     /// Takes over a new configuration.
     pub(crate) fn set(&self, scraper: Arc<Scraper>, interval_s: f64) {
-        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = Reloaded { scraper, interval_s };
+        let fresh = Reloaded { scraper, interval_s, refused: None };
+        *self.now.lock().unwrap_or_else(PoisonError::into_inner) = fresh;
+    }
+
+    /// Notes that a new configuration was refused.
+    pub(crate) fn refuse(&self, faults: String) {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner).refused = Some(faults);
+    }
+
+    /// The faults for which the last reload was refused.
+    pub(crate) fn refused(&self) -> Option<String> {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner).refused.clone()
     }
 
     /// All sources as they are now.
     pub(crate) fn lines(&self, now: Timestamp) -> Vec<sources::Line> {
         let reports = self.scraper().reader().reports();
-        sources::list(&self.hardware.borrow(), &reports, now)
+        let mut lines = sources::list(&self.hardware.borrow(), &reports, now);
+        if let Some(ipmi) = lines.iter_mut().find(|line| line.source.name == "ipmi") {
+            ipmi.dropped = self.verdict.borrow().ipmi_dropped;
+        }
+        lines
     }
 
     /// The status document as of now.

@@ -22,6 +22,7 @@ pub(crate) fn document(app: &App) -> DoctorDocument {
         disk(&app.state),
         sandbox(&app.root.join("proc/self/status")),
         others(&app.root),
+        configuration(app.refused()),
     ];
     if let Some(snapshot) = &app.hardware.borrow().snapshot {
         checks.extend(snapshot.checks.iter().cloned());
@@ -111,7 +112,7 @@ fn sandbox(path: &Path) -> Check {
     let Ok(text) = fs::read_to_string(path) else {
         let text = format!("{} cannot be read", path.display());
         let remedy = "mount /proc where this half can read it";
-        return check("gate-sandbox", CheckResult::Warning, text, Some(remedy));
+        return check("gate sandbox", CheckResult::Warning, text, Some(remedy));
     };
     let field = |name: &str| {
         text.lines()
@@ -132,10 +133,18 @@ fn sandbox(path: &Path) -> Check {
     .collect();
     if missing.is_empty() {
         let text = "no capability, no new privileges, system calls filtered";
-        return check("gate-sandbox", CheckResult::Ok, text, None);
+        return check("gate sandbox", CheckResult::Ok, text, None);
     }
     let remedy = "the packaged unit socle-gate.service brings the sandbox";
-    check("gate-sandbox", CheckResult::Warning, missing.join(", "), Some(remedy))
+    check("gate sandbox", CheckResult::Warning, missing.join(", "), Some(remedy))
+}
+
+fn configuration(refused: Option<String>) -> Check {
+    let name = "gate configuration";
+    let Some(faults) = refused else { return check(name, CheckResult::Ok, "in force", None) };
+    let text = format!("the last reload was refused, the one before stays in force: {faults}");
+    let remedy = "correct the file, then reload again; `socle check` tests it";
+    check(name, CheckResult::Failed, text, Some(remedy))
 }
 
 /// Other agents of this host by the names of their processes (the kernel cuts them to 15 bytes).
@@ -152,13 +161,13 @@ fn others(root: &Path) -> Check {
     let found = running(&root.join("proc"));
     if found.is_empty() {
         let text = "no node_exporter, ipmi_exporter, saptune or tuned runs here";
-        return check("other-agents", CheckResult::Ok, text, None);
+        return check("other agents", CheckResult::Ok, text, None);
     }
     let names: Vec<_> = found.into_iter().collect();
     let remedy = "all may run beside socle; stop exporters that nobody scrapes any more, each reads \
                   the same BMC again";
     let text = format!("running: {}", names.join(", "));
-    check("other-agents", CheckResult::Warning, text, Some(remedy))
+    check("other agents", CheckResult::Warning, text, Some(remedy))
 }
 
 fn running(proc: &Path) -> BTreeSet<&'static str> {

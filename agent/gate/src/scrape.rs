@@ -66,6 +66,11 @@ impl Scraper {
         &self.reader
     }
 
+    /// Most series of one source.
+    pub(crate) fn series_max(&self) -> usize {
+        self.limits.series_max
+    }
+
     /// The sources that are on, by node_exporter's names, in the order of the page.
     pub(crate) fn sources(&self) -> Vec<&'static str> {
         self.reader.reports().iter().map(|report| report.name).collect()

@@ -68,7 +68,7 @@ async fn serve(args: Args, config: Config, listeners: listen::Listeners) -> anyh
     let root = kernel::root(&args);
     let scraper = scraper(&pool, &root, &config)?;
     let app = Arc::new(App {
-        now: Mutex::new(Reloaded { scraper, interval_s: config.interval_s }),
+        now: Mutex::new(Reloaded { scraper, interval_s: config.interval_s, refused: None }),
         hardware: hardware.clone(),
         verdict,
         events: events.clone(),
@@ -167,6 +167,7 @@ async fn signals(
                     Ok(()) => tracing::info!("configuration read again"),
                     Err(error) => {
                         tracing::error!("the old configuration stays: {error:#}");
+                        app.refuse(format!("{error:#}"));
                     }
                 }
                 notify::tell(&[NotifyState::Ready]);

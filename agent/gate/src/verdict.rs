@@ -14,7 +14,7 @@ use jiff::Timestamp;
 use socle_model::Status;
 use socle_model::bmc::{Degraded, SelRecord};
 use socle_model::documents::{SENSORS_SCHEMA, STATUS_SCHEMA, SensorsDocument, StatusDocument};
-use socle_model::metrics::Page;
+use socle_model::metrics::{Page, cut};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep_until};
 /// The shortest and the longest time between two verdicts.
 const PACE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
 /// How often the memory is written while it changes.
-const SAVE_PACE: Duration = Duration::from_secs(5);
+const SAVE_PACE: Duration = Duration::from_secs(4);
 /// How long the last save may take when the process ends.
 const LAST_SAVE: Duration = Duration::from_secs(1);
 
@@ -39,6 +39,8 @@ pub(crate) struct Verdict {
     sensors_json: OnceLock<Option<Bytes>>,
     /// `ipmi_*`.
     pub(crate) ipmi_text: String,
+    /// Series left out of it for `series_max`.
+    pub(crate) ipmi_dropped: usize,
     /// The part of `socle_*` that only a verdict changes.
     pub(crate) own_text: String,
 }
@@ -60,6 +62,7 @@ impl Verdict {
             sensors: SensorsDocument { schema: SENSORS_SCHEMA.into(), sensors: Vec::new() },
             sensors_json: OnceLock::new(),
             ipmi_text: String::new(),
+            ipmi_dropped: 0,
             own_text: String::new(),
         }
     }
@@ -111,7 +114,7 @@ impl Task {
             self.facts.read(&self.pool).await;
             self.judge(&mut records, &saver);
             saver.step(&self);
-            if !self.wait(began, &mut records).await {
+            if !self.wait(began, &mut records, &mut saver).await {
                 break;
             }
         }
@@ -119,12 +122,18 @@ impl Task {
     }
 
     /// Waits until the next verdict is due; false at the end.
-    async fn wait(&mut self, began: Instant, records: &mut Vec<SelRecord>) -> bool {
+    async fn wait(
+        &mut self,
+        began: Instant,
+        records: &mut Vec<SelRecord>,
+        saver: &mut Saver,
+    ) -> bool {
         let stop = told(&mut self.stop);
         tokio::pin!(stop);
         tokio::select! {
             () = sleep_until(began + PACE.1) => {}
             _ = self.hardware.changed() => {}
+            () = saver.turned(&self.events) => {}
             Some(batch) = self.batches.recv() => records.extend(batch),
             () = &mut stop => return false,
         }
@@ -171,7 +180,9 @@ impl Task {
         let sensors = SensorsDocument { schema: SENSORS_SCHEMA.into(), sensors: judged.sensors };
         let mut page = Page::default();
         let shown = ipmi::from_link(&mut page, &hardware, self.app.interval_s(), now);
-        let ipmi_text = page.as_str().to_owned();
+        let most = self.app.scraper().series_max();
+        let (ipmi_text, samples) = cut(page.as_str(), most);
+        let (ipmi_text, ipmi_dropped) = (ipmi_text.to_owned(), samples.saturating_sub(most));
         page.clear();
         own::verdict(&mut page, &status, &sensors.sensors, shown);
         let own_text = page.as_str().to_owned();
@@ -181,6 +192,7 @@ impl Task {
             sensors,
             sensors_json,
             ipmi_text,
+            ipmi_dropped,
             own_text,
         }));
         if !judged.events.is_empty() {
@@ -219,18 +231,37 @@ impl Saver {
     fn step(&mut self, task: &Task) {
         if let Some(away) = &mut self.away {
             match away.try_recv() {
-                Ok(saved) => self.take(task, saved),
+                Ok(saved) => self.take(&task.events, saved),
                 Err(oneshot::error::TryRecvError::Empty) => return,
                 Err(oneshot::error::TryRecvError::Closed) => {}
             }
             self.away = None;
         }
-        let memory_due = self.saved_at.is_none_or(|at| at.elapsed() >= SAVE_PACE);
-        self.start(task, memory_due);
+        let due = self.saved_at.is_none_or(|at| at.elapsed() >= SAVE_PACE);
+        // What fails is not tried again with every verdict.
+        if due || self.trouble.is_none() {
+            self.start(task, due);
+        }
     }
 
-    fn take(&mut self, task: &Task, saved: Saved) {
-        let mut events = lock(&task.events);
+    /// Waits until a save turns out other than the one before.
+    async fn turned(&mut self, events: &Mutex<Events>) {
+        while let Some(away) = &mut self.away {
+            let saved = away.await;
+            self.away = None;
+            let trouble = self.trouble.is_some();
+            if let Ok(saved) = saved {
+                self.take(events, saved);
+            }
+            if self.trouble.is_some() != trouble {
+                return;
+            }
+        }
+        std::future::pending().await
+    }
+
+    fn take(&mut self, events: &Mutex<Events>, saved: Saved) {
+        let mut events = lock(events);
         match saved.outcome {
             Ok(()) => {
                 if let Some(save) = &saved.events {
@@ -280,7 +311,7 @@ impl Saver {
         loop {
             if let Some(away) = self.away.take() {
                 match tokio::time::timeout_at(end, away).await {
-                    Ok(Ok(saved)) => self.take(task, saved),
+                    Ok(Ok(saved)) => self.take(&task.events, saved),
                     _ => return,
                 }
                 if self.trouble.is_some() {

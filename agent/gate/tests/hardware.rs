@@ -277,6 +277,21 @@ fn the_landing_page_is_plain_and_escapes_what_it_shows() {
 }
 
 #[test]
+fn the_bmc_too_is_limited_to_series_max() {
+    let mut gate = Gate::prepare();
+    gate.configure("[metrics]\nseries_max = 100\n");
+    let host = Host::start(&gate.link());
+    host.say(|said| said.snapshot = snapshot((1..=200).map(|id| fan("FAN", id)).collect()));
+    gate.spawn();
+    let dropped = "socle_source_dropped_series{source=\"ipmi\"}";
+    let text = gate.until("/metrics", "the limit", |page| {
+        sample(page, dropped).is_some_and(|dropped| dropped > 300.0)
+    });
+    let shown = text.lines().filter(|line| line.starts_with("ipmi_")).count();
+    assert_eq!(shown, 100);
+}
+
+#[test]
 fn no_bmc_makes_nothing_unknown_and_no_series() {
     let mut gate = Gate::prepare();
     let host = Host::start(&gate.link());
@@ -315,6 +330,7 @@ fn a_bmc_that_fails_is_down_and_unknown() {
         let series = format!("ipmi_up{{collector=\"{collector}\"}}");
         assert_eq!(sample(&text, &series), Some(0.0), "{text}");
     }
+    assert_eq!(sample(&text, "ipmi_scrape_duration_seconds"), Some(0.25));
     assert_eq!(sample(&text, "socle_source_up{source=\"ipmi\"}"), Some(0.0));
     assert!(!text.contains("fan_speed_rpm"), "old values are not shown as new ones");
     let verdicts = parse(&text).unwrap();

@@ -45,6 +45,12 @@ fn a_reload_takes_a_good_configuration_and_refuses_a_bad_one() {
         common::pause();
     }
     assert!(!has_load(gate.get("/metrics").text()), "the old configuration stays");
+    let doctor = gate.get("/v1/doctor").text().to_owned();
+    assert!(doctor.contains("the last reload was refused"), "{doctor}");
+    gate.configure("");
+    gate.signal(Signal::SIGHUP);
+    gate.until("/v1/doctor", "all is well", |text| !text.contains("was refused"));
+    assert!(has_load(gate.get("/metrics").text()));
 }
 
 #[test]

@@ -68,6 +68,7 @@ pub(crate) fn from_link(
         }
         Bmc::Present(_) | Bmc::Unknown { .. } => {
             up(page, Up::default());
+            duration(page, snapshot.bmc.data());
             Shown::default()
         }
         Bmc::Starting | Bmc::Absent => Shown::default(),
@@ -104,9 +105,15 @@ fn write(page: &mut Page, data: &BmcData, stale: bool) -> Shown {
         let help = "Free space of the System Event Log in bytes.";
         single(page, "ipmi_sel_free_space_bytes", help, f64::from(sel.free_bytes));
     }
-    let help = "Seconds that the last full reading of all sensors took.";
-    single(page, "ipmi_scrape_duration_seconds", help, data.sweep_s.unwrap_or(0.0));
+    duration(page, Some(data));
     if stale { Shown::default() } else { sensors(page, &data.sensors) }
+}
+
+/// There always, as with the original; 0 before a sweep has ended.
+fn duration(page: &mut Page, data: Option<&BmcData>) {
+    let help = "Seconds that the last full reading of all sensors took.";
+    let seconds = data.and_then(|data| data.sweep_s).unwrap_or(0.0);
+    single(page, "ipmi_scrape_duration_seconds", help, seconds);
 }
 
 fn single(page: &mut Page, name: &str, help: &str, value: f64) {

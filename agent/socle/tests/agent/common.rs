@@ -65,7 +65,7 @@ fn newest(folder: &Path) -> std::time::SystemTime {
     let mut newest = std::time::UNIX_EPOCH;
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() && !path.ends_with("tests") {
+        if path.is_dir() && !path.ends_with("tests") && !path.ends_with("agent/socle") {
             newest = newest.max(self::newest(&path));
         } else if path.extension().is_some_and(|ext| ext == "rs") {
             newest = newest.max(fs::metadata(&path).unwrap().modified().unwrap());
@@ -77,6 +77,7 @@ fn newest(folder: &Path) -> std::time::SystemTime {
 /// A machine without a BMC, of a few files.
 pub(crate) fn tree(root: &Path) {
     let files = [
+        ("proc/cpuinfo", "processor\t: 0\nflags\t\t: fpu constant_tsc nonstop_tsc\n\n"),
         ("proc/loadavg", "0.25 0.50 0.75 1/200 4711\n"),
         ("proc/meminfo", "MemTotal:       1000 kB\nMemFree:         400 kB\n"),
         ("proc/sys/kernel/hostname", "q01\n"),
@@ -126,7 +127,7 @@ impl Agent {
         flags(&mut command, home.path());
         let (child, page, err) = launch(command);
         let agent = Agent { home, state, page, child, err };
-        until("ready", || agent.get("/readyz").is_ok_and(|(status, _)| status == 200));
+        agent.ready();
         agent
     }
 
@@ -140,6 +141,18 @@ impl Agent {
         let stream = TcpStream::connect(self.page)?;
         stream.set_read_timeout(Some(SOON))?;
         exchange(stream, path)
+    }
+
+    /// Waits until the page says that it is ready.
+    #[track_caller]
+    pub(crate) fn ready(&self) {
+        let deadline = Instant::now() + SOON;
+        let mut last = self.get("/readyz");
+        while !last.as_ref().is_ok_and(|(status, _)| *status == 200) {
+            assert!(Instant::now() < deadline, "{last:?}\n{}", self.said());
+            std::thread::park_timeout(Duration::from_millis(20));
+            last = self.get("/readyz");
+        }
     }
 
     pub(crate) fn door(&self, path: &str) -> std::io::Result<(u16, String)> {
@@ -196,8 +209,8 @@ pub(crate) fn launch(mut command: Command) -> (Child, SocketAddr, Arc<Mutex<Stri
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
     let page = first.trim().strip_prefix("page   http://").and_then(|url| url.split('/').next());
     let page = page.and_then(|page| page.parse().ok());
-    let page = page.unwrap_or_else(|| panic!("{first:?}: {}", err.lock().unwrap()));
-    (child, page, err)
+    assert!(page.is_some(), "{first:?}: {}", err.lock().unwrap());
+    (child, page.unwrap(), err)
 }
 
 pub(crate) fn kill(pid: u32, signal: nix::sys::signal::Signal) {

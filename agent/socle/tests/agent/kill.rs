@@ -39,7 +39,7 @@ fn killed_under_load(half: &str) -> Scrapes {
             let beside = agent.half(other).unwrap();
             kill(before, SIGKILL);
             until("the half is back", || agent.half(half).is_some_and(|now| now != before));
-            until("ready again", || agent.get("/readyz").is_ok_and(|(status, _)| status == 200));
+            agent.ready();
             until("the link is up again", || {
                 agent.door("/v1/doctor").is_ok_and(|(_, body)| body.contains("socle-host 0"))
             });

@@ -104,6 +104,9 @@ fn one(own: Check, more: Vec<Check>) -> Check {
     let text = if texts.is_empty() { "nothing to tell".into() } else { texts.join("; ") };
     let mut worst = all.iter().filter(|check| check.result == result);
     let remedy = worst.find_map(|check| check.remedy.clone());
+    // A half that knows of none, as in its first second.
+    let unknown = || "ask again in a few seconds; else read the journal of both halves".into();
+    let remedy = remedy.or_else(|| (result != CheckResult::Ok).then(unknown));
     Check { name, result, text, remedy }
 }
 

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use ground::Ground;
 use sockets::Sockets;
 use std::io::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -42,6 +42,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
         .enable_all()
         .build()
         .context("starting the runtime")?;
+    // Before anything is left behind that an end in order removes.
+    let signals = {
+        let _inside = runtime.enter();
+        supervise::Signals::listen()?
+    };
     let sockets = runtime.block_on(open(args, &ground.sockets, &owners, deadline))?;
     let page = format!("http://{}", sockets.page);
     ground.announce(&RunFile {
@@ -51,11 +56,11 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
         page: page.clone(),
         config: config.clone(),
     })?;
-    greet(&page, &places.host)?;
+    greet(&page, &places.host);
     let plan = supervise::Plan { config, root, places, owners, sockets, deadline };
     let outcome = runtime.block_on(async {
         tokio::spawn(notice::tell(ground.sockets.join("gate")));
-        supervise::run(&plan, &ground.sockets).await
+        supervise::run(&plan, &ground.sockets, signals).await
     });
     ground.leave();
     outcome
@@ -64,7 +69,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
 /// Binds the sockets, waiting for the halves of a killed agent to let go of theirs.
 async fn open(
     args: &RunArgs,
-    folder: &std::path::Path,
+    folder: &Path,
     owners: &owners::Owners,
     deadline: Instant,
 ) -> Result<Sockets> {
@@ -77,10 +82,9 @@ async fn open(
     }
 }
 
-fn greet(page: &str, state: &std::path::Path) -> Result<()> {
+/// Says where the page is. That nobody reads it is no reason not to run.
+fn greet(page: &str, state: &Path) {
+    let text = format!("page   {page}/metrics\nstate  {}\n", state.display());
     let mut out = std::io::stdout().lock();
-    writeln!(out, "page   {page}/metrics")
-        .and_then(|()| writeln!(out, "state  {}", state.display()))
-        .and_then(|()| out.flush())
-        .context("writing to stdout")
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }

@@ -47,12 +47,31 @@ enum Order {
     Stop,
 }
 
+/// The signals that are obeyed; from their making on none of them ends the process by itself.
+#[derive(Debug)]
+pub(super) struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+    hangup: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    /// Starts to listen. Needs a runtime around it.
+    ///
+    /// # Errors
+    /// The kernel refuses.
+    pub(super) fn listen() -> Result<Self> {
+        Ok(Signals {
+            interrupt: signal(SignalKind::interrupt()).context("listening for SIGINT")?,
+            terminate: signal(SignalKind::terminate()).context("listening for SIGTERM")?,
+            hangup: signal(SignalKind::hangup()).context("listening for SIGHUP")?,
+        })
+    }
+}
+
 /// Runs both halves until a signal ends them, or one refuses to run at all.
-pub(super) async fn run(plan: &Plan, sockets: &Path) -> Result<ExitCode> {
+pub(super) async fn run(plan: &Plan, sockets: &Path, mut signals: Signals) -> Result<ExitCode> {
     let (give, orders) = watch::channel(Order::Run);
-    let mut interrupt = signal(SignalKind::interrupt()).context("listening for SIGINT")?;
-    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
-    let mut hangup = signal(SignalKind::hangup()).context("listening for SIGHUP")?;
     let host = keep(plan, sockets, Half::Host, orders.clone());
     let gate = keep(plan, sockets, Half::Gate, orders);
     let both = async {
@@ -68,9 +87,9 @@ pub(super) async fn run(plan: &Plan, sockets: &Path) -> Result<ExitCode> {
     let (host, gate) = loop {
         tokio::select! {
             outcome = &mut both => break outcome,
-            _ = interrupt.recv() => drop(give.send(Order::Stop)),
-            _ = terminate.recv() => drop(give.send(Order::Stop)),
-            _ = hangup.recv() => {
+            _ = signals.interrupt.recv() => drop(give.send(Order::Stop)),
+            _ = signals.terminate.recv() => drop(give.send(Order::Stop)),
+            _ = signals.hangup.recv() => {
                 reloads += 1;
                 give.send_if_modified(|order| {
                     let run = *order != Order::Stop;
