@@ -4,6 +4,8 @@ mod agent;
 mod cli;
 mod client;
 mod commands;
+#[cfg(test)]
+mod golden;
 mod halves;
 mod layout;
 mod paint;

@@ -73,11 +73,23 @@ impl Paint {
         for c in text.chars() {
             if harmless(c) && (self.unicode || c.is_ascii()) {
                 out.push(c);
+            } else if let Some(plain) = ascii(c).filter(|_| !self.unicode) {
+                out.push_str(plain);
             } else {
                 out.extend(c.escape_default());
             }
         }
         out
+    }
+}
+
+/// What people type for a character of our own words where the locale has none.
+const fn ascii(c: char) -> Option<&'static str> {
+    match c {
+        '°' => Some(""),
+        'µ' => Some("u"),
+        '…' => Some("..."),
+        _ => None,
     }
 }
 

@@ -62,6 +62,24 @@ pub(crate) fn one_line(event: &Event, paint: Paint) -> String {
         "" => "host",
         path => path,
     };
-    let text = paint.clean(&event.text);
-    format!("{:>6}  {at}  {severity}  {:<5}  {component}: {text}\n", event.seq, event.kind.word())
+    let lead = format!("{:>6}  {at}  {severity}  {:<5}  ", event.seq, event.kind.word());
+    let text = format!("{component}: {}", paint.clean(&event.text));
+    let mut out = String::new();
+    paint.paragraph(&mut out, &lead, &text, None);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::golden::{self, PAINTS};
+
+    #[test]
+    fn an_event_is_a_line_that_cannot_steer_the_terminal() {
+        let events: Vec<Event> = golden::document("events");
+        for (name, paint) in PAINTS {
+            let text: String = events.iter().map(|event| one_line(event, paint)).collect();
+            golden::check(&format!("events.{name}"), &text);
+        }
+    }
 }

@@ -20,45 +20,77 @@ pub(crate) fn run(args: &ReadArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The columns: what a sensor is called, where it is, and last, as long as they are, its states.
+const HEAD: [&str; COLUMNS] = ["SENSOR", "READING", "STATUS", "LIMITS", "COMPONENT", "STATES"];
+const COLUMNS: usize = 6;
+/// Columns that go first when the terminal is narrow, and what room the last one needs.
+const SPARED: [usize; 2] = [4, 3];
+const STATES_ROOM: usize = 24;
+
 /// The table; columns as wide as their longest cell.
 pub(crate) fn table(document: &SensorsDocument, paint: Paint) -> String {
     if document.sensors.is_empty() {
         return "no sensor is known on this host\n".into();
     }
-    let head = ["SENSOR", "READING", "STATUS", "LIMITS", "STATES", "COMPONENT"].map(String::from);
+    let head = HEAD.map(String::from);
     let rows: Vec<_> = document.sensors.iter().map(|sensor| row(sensor, paint)).collect();
-    let widths: [usize; 6] = std::array::from_fn(|n| {
+    let widths: [usize; COLUMNS] = std::array::from_fn(|n| {
         let cells = std::iter::once(&head).chain(&rows).filter_map(|row| row.get(n));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
     });
+    let shown = shown(widths, paint.width);
     let mut out = String::new();
     for (n, row) in std::iter::once(&head).chain(&rows).enumerate() {
         let tone = match n.checked_sub(1).and_then(|n| document.sensors.get(n)) {
             None => Tone::Quiet,
             Some(sensor) => Tone::of(sensor.status),
         };
-        let mut line = String::new();
-        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
+        let mut lead = String::new();
+        let columns = row.iter().zip(widths).zip(shown).enumerate();
+        for (column, ((cell, width), _)) in columns.filter(|(n, (_, shown))| *shown && *n < LAST) {
             let fill = " ".repeat(width.saturating_sub(cell.chars().count()));
             let tinted = if n == 0 || column == 2 { paint.tone(tone, cell) } else { cell.clone() };
             // Readings are right-aligned, so that they compare at a glance.
-            line += &if column == 1 { fill + &tinted } else { tinted + &fill };
-            line += "  ";
+            lead += &if column == 1 { fill + &tinted } else { tinted + &fill };
+            lead += "  ";
         }
-        out.push_str(line.trim_end());
-        out.push('\n');
+        let states = row.last().map(String::as_str).unwrap_or_default();
+        if states.is_empty() {
+            out.push_str(lead.trim_end());
+            out.push('\n');
+        } else {
+            paint.paragraph(&mut out, &lead, states, (n == 0).then_some(Tone::Quiet));
+        }
     }
     out
 }
 
-fn row(sensor: &SensorLine, paint: Paint) -> [String; 6] {
+const LAST: usize = COLUMNS - 1;
+
+/// Which columns a terminal has room for.
+fn shown(widths: [usize; COLUMNS], room: Option<usize>) -> [bool; COLUMNS] {
+    let mut shown = [true; COLUMNS];
+    let Some(room) = room else { return shown };
+    for spared in SPARED {
+        let used = widths.iter().zip(shown).take(LAST).filter(|(_, shown)| *shown);
+        let used: usize = used.map(|(width, _)| width + 2).sum();
+        if used + STATES_ROOM > room
+            && let Some(column) = shown.get_mut(spared)
+        {
+            *column = false;
+        }
+    }
+    shown
+}
+
+fn row(sensor: &SensorLine, paint: Paint) -> [String; COLUMNS] {
     [
         paint.clean(&sensor.name),
         reading(sensor, paint),
         sensor.status.word().into(),
         limits(&sensor.thresholds),
-        paint.clean(&sensor.states.join(", ")),
         sensor.component.as_str().into(),
+        paint.clean(&sensor.states.join(", ")),
     ]
 }
 
@@ -80,6 +112,7 @@ pub(crate) fn number(value: f64) -> String {
 
 fn unit(word: &str) -> String {
     match word {
+        // A locale without the degree sign gets the letter alone.
         "celsius" => "°C",
         "rpm" => "RPM",
         "volts" => "V",
@@ -115,5 +148,38 @@ fn limits(limits: &Thresholds) -> String {
             let show = |limit: Option<f64>| limit.map_or_else(String::new, number);
             format!("{}..{}", show(low), show(high))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::golden::{self, PAINTS};
+
+    #[test]
+    fn readings_stand_in_columns_and_long_states_below_their_start() {
+        let document: SensorsDocument = golden::document("sensors");
+        for (name, paint) in PAINTS {
+            golden::check(&format!("sensors.{name}"), &table(&document, paint));
+        }
+        let none = SensorsDocument { sensors: Vec::new(), ..document };
+        assert_eq!(table(&none, golden::PLAIN), "no sensor is known on this host\n");
+    }
+
+    #[test]
+    fn a_thousand_sensors_are_a_thousand_lines() {
+        let mut document: SensorsDocument = golden::document("sensors");
+        let one = document.sensors.first().unwrap().clone();
+        document.sensors = (0..1000)
+            .map(|n| SensorLine {
+                name: format!("FAN{n}"),
+                value: Some(f64::from(n)),
+                ..one.clone()
+            })
+            .collect();
+        let text = table(&document, golden::PLAIN);
+        assert_eq!(text.lines().count(), 1001);
+        let column = text.lines().next().unwrap().find("STATUS").unwrap();
+        assert!(text.lines().skip(1).all(|line| line[column..].starts_with(one.status.word())));
     }
 }

@@ -157,6 +157,14 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_check_is_a_line_with_its_remedy_below() {
+        let document: DoctorDocument = crate::golden::document("doctor");
+        for (name, paint) in crate::golden::PAINTS {
+            crate::golden::check(&format!("doctor.{name}"), &lines(&document, paint));
+        }
+    }
+
+    #[test]
     fn the_worst_of_both_sides_is_told_once() {
         let own = vec![good("clock", "tsc"), good("link", "answers")];
         let theirs = vec![

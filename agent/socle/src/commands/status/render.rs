@@ -13,9 +13,6 @@ pub(super) fn render(document: &StatusDocument, all: bool, paint: Paint) -> Stri
     let mut page = Page { paint, all, now: document.at, out: String::new() };
     page.head(document);
     let root = Node::of(&document.components);
-    if let Some(host) = root.component {
-        page.explain(host, &root, "");
-    }
     page.children(&root, "", true);
     page.sources(&document.sources);
     for weaker in &document.degraded {
@@ -66,47 +63,49 @@ impl Page {
         }
     }
 
+    /// One part: mark, place, verdict, why, then the quiet facts; what to do on a line of its own.
     fn node(&mut self, node: &Node<'_>, indent: &str, last: bool, top: bool) {
         let paint = self.paint;
-        let branch = self.branch(last, top);
         let status = node.worst();
         let mark = paint.tone(Tone::of(status), self.mark(status));
-        let mut line = format!("{indent}{branch}{mark} {}", node.label);
-        let name = node.component.map(|component| paint.clean(&component.name)).unwrap_or_default();
-        if !name.is_empty() && !same(&name, &node.label) {
-            line += &format!("  {}", paint.tone(Tone::Strong, &name));
-        }
+        let mut lead = format!("{indent}{}{mark} {}", self.branch(last, top), node.label);
         if status != Status::Ok {
-            line += &format!("  {}", paint.tone(Tone::of(status), status.word()));
+            lead += &format!("  {}", paint.tone(Tone::of(status), status.word()));
         }
-        self.out += &line;
-        self.out.push('\n');
         let deeper = format!("{indent}{}", self.below(last, top));
-        if let Some(component) = node.component {
-            self.explain(component, node, &deeper);
+        match node.component {
+            Some(component) if !rolled_up(component) => {
+                self.explain(component, node, &lead, &deeper)
+            }
+            _ => {
+                self.out += &lead;
+                self.out.push('\n');
+            }
         }
         self.children(node, &deeper, false);
     }
 
-    /// Cause, source, since when, and what to do. What a part below says is not said again.
-    fn explain(&mut self, component: &Component, node: &Node<'_>, indent: &str) {
-        let said = |cause: &String| node.says_below(cause);
-        let cause = component.cause.as_ref().filter(|cause| !said(cause));
-        if component.status == Status::Ok || (cause.is_none() && !node.children.is_empty()) {
-            return;
-        }
+    /// Cause, name, source, since when, and what to do.
+    fn explain(&mut self, component: &Component, node: &Node<'_>, lead: &str, indent: &str) {
         let paint = self.paint;
-        let lead = format!("{indent}{}  ", self.rail(node));
+        let name = &component.name;
         let mut facts = Vec::new();
-        facts.extend(cause.map(|cause| paint.clean(cause)));
-        if !component.sources.is_empty() {
-            facts.push(format!("says {}", paint.clean(&component.sources.join(", "))));
+        if let Some(cause) = &component.cause {
+            // "M0_FAN3: was here and is gone": the name is said once.
+            let plain = cause.strip_prefix(name.as_str()).and_then(|rest| rest.strip_prefix(": "));
+            facts.push(paint.clean(plain.unwrap_or(cause)));
         }
-        facts.extend(component.since.map(|since| format!("for {}", ago(since, self.now))));
+        if !same(name, node.label) {
+            facts.push(paint.clean(name));
+        }
+        if component.status != Status::Ok {
+            facts.push(paint.clean(&component.sources.join(", ")));
+            facts.extend(component.since.map(|since| format!("for {}", ago(since, self.now))));
+        }
         let facts = facts.join(paint.pick(" · ", "; "));
-        paint.paragraph(&mut self.out, &lead, &facts, Tone::of(component.status));
+        paint.paragraph(&mut self.out, &format!("{lead}  "), &facts, Tone::Quiet);
         if let Some(remedy) = &component.remedy {
-            let lead = format!("{lead}{} ", paint.pick("→", "->"));
+            let lead = format!("{indent}{}{} ", self.rail(node), paint.pick("→", "->"));
             paint.paragraph(&mut self.out, &lead, &paint.clean(remedy), Tone::Strong);
         }
     }
@@ -187,15 +186,20 @@ impl Page {
         }
     }
 
-    /// The line down to the first child, beside an explanation.
+    /// The line down to the first child, beside what to do.
     fn rail(&self, node: &Node<'_>) -> &'static str {
-        if node.children.is_empty() { " " } else { self.paint.pick("│", "|") }
+        if node.children.is_empty() { "  " } else { self.paint.pick("│ ", "| ") }
     }
 }
 
-/// Whether a name says no more than the label beside it.
+/// Whether the verdict is only that of a part below, which speaks for itself.
+fn rolled_up(component: &Component) -> bool {
+    component.cause.as_deref().is_some_and(|cause| cause.starts_with("see "))
+}
+
+/// Whether a name says no more than the place beside it: `fan 3` beside `fan/3`.
 fn same(name: &str, label: &str) -> bool {
-    label == name || label.rsplit('/').next() == Some(name)
+    label.rsplit('/').next() == Some(name) || name == label.replace('/', " ")
 }
 
 /// The time between, in the largest unit that fits.
@@ -231,8 +235,9 @@ mod tests {
 
     fn document() -> StatusDocument {
         let part = |path: &str, kind: &str, name: &str, status: &str| {
+            let cause = if status == "ok" { "null" } else { "\"see module/0/fan/3\"" };
             format!(
-                r#"{{"path":"{path}","kind":"{kind}","name":"{name}","status":"{status}","cause":null,
+                r#"{{"path":"{path}","kind":"{kind}","name":"{name}","status":"{status}","cause":{cause},
                 "remedy":null,"since":null,"sources":["ipmi"]}}"#
             )
         };
@@ -265,12 +270,10 @@ mod tests {
         let expected = "\
 q01  BullSequana S200  ✖ critical  2026-11-24 15:00:00Z
 
-✖ module/0  module 0  critical
-└─ ✖ fan  critical
-   ├─ ✖ 3  M0_FAN3\\u{1b}[2J  critical
-   │     0 RPM, lower critical 1125 RPM · says ipmi · for 12 min
-   │     → replace the fan module
-   └─ ✔ 3 ok: 3 fan
+✖ module/0  critical
+├─ ✖ fan/3  critical  0 RPM, lower critical 1125 RPM · M0_FAN3\\u{1b}[2J · ipmi · for 12 min
+│    → replace the fan module
+└─ ✔ 3 ok: 3 fan
 ✔ 1 ok: 1 psu
 
 sources  ipmi 3 s
