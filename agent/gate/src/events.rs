@@ -118,7 +118,8 @@ impl Events {
         text.push(b'\n');
         self.next += 1;
         *self.counts.entry((event.kind, event.severity)).or_default() += 1;
-        self.keep(Line { seq: event.seq, text: text.into() });
+        // Thousands are kept: none with room to grow.
+        self.keep(Line { seq: event.seq, text: text.into_boxed_slice().into() });
         self.unsaved = (self.unsaved + 1).min(KEPT);
     }
 

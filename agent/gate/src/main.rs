@@ -11,6 +11,7 @@ mod doctor;
 mod events;
 mod expose;
 mod facts;
+mod gzip;
 mod http;
 mod judge;
 mod kernel;

@@ -2,11 +2,8 @@
 
 use crate::reader::{Failure, Reader};
 use axum::body::Bytes;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use socle_kernel::Outcomes;
 use socle_model::metrics::{Page, cut};
-use std::io::Write as _;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -169,17 +166,5 @@ impl Collected {
     pub(crate) fn whole(&self, compressed: bool, make: impl FnOnce() -> Bytes) -> Bytes {
         let kept = if compressed { &self.gzip } else { &self.plain };
         kept.get_or_init(make).clone()
-    }
-}
-
-/// Compresses, fast rather than small.
-pub(crate) fn gzip(pieces: &[&str]) -> Bytes {
-    let length: usize = pieces.iter().map(|piece| piece.len()).sum();
-    let mut encoder = GzEncoder::new(Vec::with_capacity(length / 5), Compression::fast());
-    let written = pieces.iter().try_for_each(|piece| encoder.write_all(piece.as_bytes()));
-    match written.and_then(|()| encoder.finish()) {
-        Ok(bytes) => bytes.into(),
-        // Writing into memory does not fail.
-        Err(_) => Bytes::new(),
     }
 }

@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::events::{Events, Save};
 use crate::expose::{ipmi, own};
 use crate::facts::FactsDesk;
+use crate::gzip::Piece;
 use crate::http::conn::told;
 use crate::judge::{Judge, Seen};
 use crate::link::Hardware;
@@ -38,11 +39,11 @@ pub(crate) struct Verdict {
     /// The same as JSON, made by the first who asks.
     sensors_json: OnceLock<Option<Bytes>>,
     /// `ipmi_*`.
-    pub(crate) ipmi_text: String,
+    pub(crate) ipmi: Arc<Piece>,
     /// Series left out of it for `series_max`.
     pub(crate) ipmi_dropped: usize,
     /// The part of `socle_*` that only a verdict changes.
-    pub(crate) own_text: String,
+    pub(crate) own: Arc<Piece>,
 }
 
 impl Verdict {
@@ -61,9 +62,9 @@ impl Verdict {
             },
             sensors: SensorsDocument { schema: SENSORS_SCHEMA.into(), sensors: Vec::new() },
             sensors_json: OnceLock::new(),
-            ipmi_text: String::new(),
+            ipmi: Arc::default(),
             ipmi_dropped: 0,
-            own_text: String::new(),
+            own: Arc::default(),
         }
     }
 
@@ -182,18 +183,20 @@ impl Task {
         let shown = ipmi::from_link(&mut page, &hardware, self.app.interval_s(), now);
         let most = self.app.scraper().series_max();
         let (ipmi_text, samples) = cut(page.as_str(), most);
-        let (ipmi_text, ipmi_dropped) = (ipmi_text.to_owned(), samples.saturating_sub(most));
+        let before = self.verdict.borrow().clone();
+        let ipmi = Piece::following(&before.ipmi, ipmi_text);
+        let ipmi_dropped = samples.saturating_sub(most);
         page.clear();
         own::verdict(&mut page, &status, &sensors.sensors, shown);
-        let own_text = page.as_str().to_owned();
+        let own = Piece::following(&before.own, page.as_str());
         let sensors_json = OnceLock::new();
         self.verdict.send_replace(Arc::new(Verdict {
             status,
             sensors,
             sensors_json,
-            ipmi_text,
+            ipmi,
             ipmi_dropped,
-            own_text,
+            own,
         }));
         if !judged.events.is_empty() {
             let mut events = lock(&self.events);

@@ -1,7 +1,7 @@
 //! `/metrics` and its three parts.
 
 use crate::app::App;
-use crate::scrape::gzip;
+use crate::gzip;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -83,11 +83,15 @@ fn body(app: &App, node: &str, parts: Parts, compress: bool) -> Bytes {
     if parts.socle {
         app.live(&mut live);
     }
-    let only = |wanted: bool, text| if wanted { text } else { "" };
-    let ipmi = only(parts.ipmi, verdict.ipmi_text.as_str());
-    let own = only(parts.socle, verdict.own_text.as_str());
-    let pieces = [node, ipmi, own, live.as_str()];
-    if compress { gzip(&pieces) } else { pieces.concat().into() }
+    let pieces = [(parts.ipmi, &*verdict.ipmi), (parts.socle, &*verdict.own)];
+    let pieces: Vec<_> =
+        pieces.into_iter().filter_map(|(wanted, piece)| wanted.then_some(piece)).collect();
+    if compress {
+        return gzip::file(&[node, &live], &pieces);
+    }
+    let mut text = [node, &live].concat();
+    pieces.iter().for_each(|piece| text.push_str(piece.text()));
+    text.into()
 }
 
 fn answer(body: Bytes, compressed: bool) -> Response {

@@ -1,7 +1,7 @@
 //! What `/sys/devices/system/cpu` says: throttling, isolated and online CPUs.
 
 use crate::attr::{Attr, numbered};
-use crate::{ReadError, Root};
+use crate::{ReadError, Root, file};
 use socle_model::metrics::{Family, Kind, Page, Series};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -82,7 +82,11 @@ impl Files {
     }
 
     pub(super) fn discover(&mut self) -> Result<(), ReadError> {
-        let text = |file: &str| Attr::new(self.dir.join(file)).line();
+        // Longer than what one attribute holds, where every other CPU is listed.
+        let text = |file: &str| {
+            let mut file = file::Kept::new(self.dir.join(file));
+            file.read().ok().map(|text| String::from_utf8_lossy(text).into_owned())
+        };
         let listing = Listing {
             cpus: numbered(&self.dir, "cpu")?,
             online: text("online"),

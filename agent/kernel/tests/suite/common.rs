@@ -39,8 +39,11 @@ pub(crate) fn page(root: &Root, settings: &Settings) -> String {
 /// Where the third-party fixtures are; says so once where they are not.
 pub(crate) fn corpus() -> Option<PathBuf> {
     let dir = std::env::var_os("SOCLE_CORPUS").map(|dir| PathBuf::from(dir).join("node_exporter"));
+    static SAID: std::sync::Once = std::sync::Once::new();
     if dir.is_none() {
-        println!("skipped: SOCLE_CORPUS not set, node_exporter's own fixtures are not here");
+        SAID.call_once(|| {
+            println!("skipped: SOCLE_CORPUS not set, node_exporter's own fixtures are not here")
+        });
     }
     dir
 }

@@ -5,6 +5,7 @@ use socle_kernel::{Root, Settings};
 use socle_model::metrics::parse::parse;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 /// How the families of node_exporter's page that are ours begin.
 const OURS: &[&str] = &[
@@ -46,8 +47,13 @@ fn tree(corpus: &Path) -> (tempfile::TempDir, Root) {
     (dir, root)
 }
 
-/// Our page and theirs.
-fn texts() -> Option<(String, String)> {
+/// Our page and theirs; the tree is unpacked once.
+fn texts() -> Option<&'static (String, String)> {
+    static TEXTS: OnceLock<Option<(String, String)>> = OnceLock::new();
+    TEXTS.get_or_init(make_texts).as_ref()
+}
+
+fn make_texts() -> Option<(String, String)> {
     let corpus: PathBuf = common::corpus()?;
     let (_dir, root) = tree(&corpus);
     // The flags that node_exporter's end-to-end test gives.

@@ -56,31 +56,40 @@ fn any_file_may_be_garbage_empty_or_gone() {
     files(&tree.path(""), &mut all);
     for file in all {
         let kept = std::fs::read(&file).unwrap();
+        let name = file.display().to_string();
         std::fs::write(&file, b"18446744073709551616 x\n").unwrap();
-        survives(&tree, &file.display().to_string());
+        survives_as(&tree, &name, |source| reads(source, &name));
         std::fs::remove_file(&file).unwrap();
-        survives(&tree, &file.display().to_string());
+        survives_as(&tree, &name, |source| reads(source, &name));
         std::fs::write(&file, kept).unwrap();
     }
 }
 
+/// Which source reads a file, so that the others need not be tried.
+fn reads(source: &str, file: &str) -> bool {
+    let parts = match source {
+        "cpu" => &["proc/stat", "system/cpu"][..],
+        "diskstats" => &["diskstats", "udev", "sys/block"],
+        "edac" => &["edac"],
+        "filesystem" => &["mountinfo"],
+        "hwmon" => &["hwmon"],
+        "netdev" => &["net/"],
+        "time" => &["clocksource"],
+        name => &[name],
+    };
+    parts.iter().any(|part| file.contains(part))
+}
+
 #[test]
 fn every_line_may_be_cut_anywhere() {
-    for (file, sources) in [
-        ("stat", &["cpu", "stat"][..]),
-        ("meminfo", &["meminfo"]),
-        ("diskstats", &["diskstats"]),
-        ("net/dev", &["netdev"]),
-        ("1/mountinfo", &["filesystem"]),
-        ("loadavg", &["loadavg"]),
-    ] {
+    for file in ["stat", "meminfo", "diskstats", "net/dev", "1/mountinfo", "loadavg"] {
         let tree = Tree::rack();
         let file = format!("proc/{file}");
         let whole = std::fs::read(tree.path(&file)).unwrap();
         // Enough cuts to meet every field, few enough to be quick.
         for length in (0..whole.len().min(1200)).step_by(13) {
             tree.write(&file, &whole[..length]);
-            survives_as(&tree, &format!("{file} cut at {length}"), |name| sources.contains(&name));
+            survives_as(&tree, &format!("{file} cut at {length}"), |source| reads(source, &file));
         }
     }
 }

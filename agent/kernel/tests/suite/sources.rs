@@ -121,3 +121,13 @@ fn mounts_come_from_this_process_where_those_of_pid_1_are_hidden() {
     let error = common::read(&mut source).unwrap_err().to_string();
     assert!(error.contains("proc/self/mountinfo: line 1"), "{error}");
 }
+
+#[test]
+fn isolated_cpus_are_all_shown_however_long_their_list() {
+    let tree = Tree::rack();
+    let every_other: Vec<String> = (0..1792).step_by(2).map(|cpu| cpu.to_string()).collect();
+    tree.write("sys/devices/system/cpu/isolated", every_other.join(",") + ",1-3,3\n");
+    let page = common::read(&mut tree.open("cpu")).unwrap();
+    assert_eq!(page.matches("\nnode_cpu_isolated{").count(), 896 + 2);
+    assert!(page.contains("node_cpu_isolated{cpu=\"1790\"} 1\n"));
+}

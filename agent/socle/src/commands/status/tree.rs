@@ -1,64 +1,46 @@
-//! The component tree of a status document, put together from its paths.
+//! The component tree of a status document: each part below the nearest part above it.
 
-use socle_model::Status;
 use socle_model::documents::Component;
+use socle_model::{ComponentPath, Status};
 use std::collections::BTreeMap;
 
-/// Deeper paths keep the rest of their segments in one node.
-const DEEPEST: usize = 12;
-
-/// A place in the tree; places between components have none of their own.
-#[derive(Debug, Default)]
+/// A part with what lies below it.
+#[derive(Debug)]
 pub(super) struct Node<'a> {
-    /// The path from the parent: one segment, or several where nothing branches.
-    pub(super) label: String,
-    /// What the document says about it.
+    /// Its path from the part above: `fan/3` below `module/0`.
+    pub(super) label: &'a str,
+    /// What the document says about it; `None` for the host.
     pub(super) component: Option<&'a Component>,
-    /// The places below, in the document's order.
+    /// The parts below: the worst first, then in the document's order.
     pub(super) children: Vec<Node<'a>>,
-    index: BTreeMap<&'a str, usize>,
 }
 
 impl<'a> Node<'a> {
     /// The tree of these components; its root is the host.
     pub(super) fn of(components: &'a [Component]) -> Self {
-        let mut root = Node::default();
-        for component in components {
-            let mut node = &mut root;
-            let path = component.path.as_str();
-            let segments = path.splitn(DEEPEST, '/').filter(|segment| !segment.is_empty());
-            for segment in segments {
-                node = node.child(segment);
-            }
-            node.component = Some(component);
+        let known: BTreeMap<&str, &Component> =
+            components.iter().map(|component| (component.path.as_str(), component)).collect();
+        let mut below: BTreeMap<&str, Vec<&'a Component>> = BTreeMap::new();
+        for component in components.iter().filter(|component| !component.path.as_str().is_empty()) {
+            below.entry(part_above(&component.path, &known)).or_default().push(component);
         }
-        for child in &mut root.children {
-            child.join();
-        }
-        root
+        Node::grow("", known.get("").copied(), &below)
     }
 
-    fn child(&mut self, segment: &'a str) -> &mut Node<'a> {
-        let next = self.children.len();
-        let at = *self.index.entry(segment).or_insert(next);
-        if at == next {
-            self.children.push(Node { label: segment.into(), ..Node::default() });
-        }
-        // `at` is the index of a child by construction.
-        #[expect(clippy::indexing_slicing, reason = "the index was made two lines above")]
-        &mut self.children[at]
-    }
-
-    /// Joins a place that has nothing of its own with its only child.
-    fn join(&mut self) {
-        while self.component.is_none() && self.children.len() == 1 {
-            let Some(only) = self.children.pop() else { break };
-            let label = format!("{}/{}", self.label, only.label);
-            *self = Node { label, ..only };
-        }
-        for child in &mut self.children {
-            child.join();
-        }
+    fn grow(
+        label: &'a str,
+        component: Option<&'a Component>,
+        below: &BTreeMap<&str, Vec<&'a Component>>,
+    ) -> Self {
+        let path = component.map_or("", |component| component.path.as_str());
+        let parts = below.get(path).map_or(&[][..], Vec::as_slice);
+        let child = |part: &&'a Component| {
+            let label = part.path.as_str().get(path.len()..).unwrap_or_default();
+            Node::grow(label.trim_start_matches('/'), Some(part), below)
+        };
+        let mut children: Vec<Node<'a>> = parts.iter().map(child).collect();
+        children.sort_by_key(|child| std::cmp::Reverse(child.worst()));
+        Node { label, component, children }
     }
 
     /// The worst verdict here and below.
@@ -67,12 +49,7 @@ impl<'a> Node<'a> {
         self.children.iter().map(Node::worst).fold(own, Status::max)
     }
 
-    /// How many of the places just below are not ok.
-    pub(super) fn worse(&self) -> usize {
-        self.children.iter().filter(|child| child.worst() != Status::Ok).count()
-    }
-
-    /// Counts the components here and below that have no components below them, by kind.
+    /// Counts the parts here and below that have no parts below them, by kind.
     pub(super) fn count(&self, counts: &mut BTreeMap<&'a str, usize>) {
         if self.children.is_empty()
             && let Some(component) = self.component
@@ -83,12 +60,16 @@ impl<'a> Node<'a> {
             child.count(counts);
         }
     }
+}
 
-    /// Whether a component below gives this cause already.
-    pub(super) fn says_below(&self, cause: &str) -> bool {
-        self.children.iter().any(|child| {
-            child.component.is_some_and(|one| one.cause.as_deref() == Some(cause))
-                || child.says_below(cause)
-        })
+/// The path of the nearest part above; the host's is empty.
+fn part_above<'a>(path: &ComponentPath, known: &BTreeMap<&'a str, &Component>) -> &'a str {
+    let mut above = path.parent();
+    while let Some(path) = above {
+        if let Some((known, _)) = known.get_key_value(path.as_str()) {
+            return known;
+        }
+        above = path.parent();
     }
+    ""
 }
