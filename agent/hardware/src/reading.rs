@@ -38,6 +38,7 @@ pub(crate) fn blank(record: &SensorRecord) -> Sensor {
         asserted: 0,
         states: Vec::new(),
         status_disagrees: false,
+        rising: record.rising(None),
         thresholds: Thresholds::default(),
         at: None,
     }
@@ -88,6 +89,7 @@ pub(crate) fn fill(sensor: &mut Sensor, record: &SensorRecord, reading: &Reading
     sensor.asserted = reading.asserted;
     sensor.states = record.states(reading.asserted);
     sensor.status_disagrees = reading.disagrees;
+    sensor.rising = reading.rising;
     sensor.at = Some(at);
 }
 
