@@ -3,9 +3,9 @@
 use crate::reading::{info, renewed};
 use crate::sensors::Sensors;
 use crate::session::{Halt, Session};
-use socle_ipmi::{Completion, Request, Response, TransportError};
 use socle_ipmi::app::{GetDeviceId, GetSelfTest, SystemFirmware};
 use socle_ipmi::sdr::walk::{Stamp, Walk};
+use socle_ipmi::{Completion, Request, Response, TransportError};
 use socle_model::bmc::SelfTest;
 use std::time::{Duration, Instant};
 
@@ -120,6 +120,9 @@ impl Session<'_> {
     fn records_known(&mut self, walk: &Walk, whole: bool) {
         self.sensors = Sensors::of(&walk.records, Instant::now());
         self.sensors.whole = whole;
+        let (kept, cut) = (self.sensors.records.len(), self.sensors.cut);
+        let why = format!("the BMC has more sensors than are read: {kept} of {} are", kept + cut);
+        self.worker.weaker("ipmi_sensors", (cut > 0).then_some(why));
         self.whole_sweep = false;
         self.data.bad_records = walk.bad.clone();
         self.data.bad_records.extend(self.sensors.bad.iter().cloned());

@@ -24,6 +24,8 @@ pub(crate) struct Sensors {
     pub(crate) records: Vec<SensorRecord>,
     /// Records that could not be decoded.
     pub(crate) bad: Vec<(u16, String)>,
+    /// How many sensors the repository holds beyond those that are kept.
+    pub(crate) cut: usize,
     /// How many records they are from.
     pub(crate) of_records: usize,
     /// Whether the walk that found them reached its end.
@@ -53,6 +55,7 @@ impl Sensors {
                 Err(short) => sensors.bad.push((record.id, short.to_string())),
             }
         }
+        sensors.cut = sensors.records.len().saturating_sub(SENSORS_MAX);
         sensors.records.truncate(SENSORS_MAX);
         let readable = sensors.records.iter().enumerate().filter(|(_, record)| record.readable());
         sensors.asked = readable
@@ -130,6 +133,7 @@ impl Session<'_> {
         if let Some(asked) = self.sensors.asked.get_mut(n) {
             asked.silent_sweeps = 0;
         }
+        self.answered += 1;
         Ok(Outcome::Answered)
     }
 
