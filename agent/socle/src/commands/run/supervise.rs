@@ -211,7 +211,14 @@ fn start(plan: &Plan, sockets: &Path, half: Half) -> Result<(Child, Option<Child
     }
     command.fd_mappings(fds).context("passing the sockets")?;
     let mut command = Command::from(command);
-    let mut child = command.spawn().with_context(|| format!("starting {}", half.program()))?;
+    let mut child = command.spawn().with_context(|| match plan.owners.gate {
+        Some(_) if half == Half::Gate => {
+            "starting socle-gate as user socle-gate: if its folder is closed to that user, run the \
+             installed socle, or give --state DIR"
+                .into()
+        }
+        Some(_) | None => format!("starting {}", half.program()),
+    })?;
     // Taken out, because waiting for a child closes what it still holds.
     let lifeline = child.stdin.take();
     Ok((child, lifeline))
