@@ -1,7 +1,7 @@
 //! Finds the agent to ask: the one named by `--state`, the user's own, or the system's.
 
-use crate::client;
 use crate::places::{RunFile, Surroundings};
+use crate::{client, paint};
 use anyhow::{Context, Result, bail};
 use hyper::StatusCode;
 use serde::de::DeserializeOwned;
@@ -108,5 +108,5 @@ pub(crate) fn ask<T: DeserializeOwned>(state: Option<&Path>, path: &str) -> Resu
 /// A remark on stderr.
 #[expect(clippy::print_stderr, reason = "remarks must not mix with a document on stdout")]
 pub(crate) fn say(text: &str) {
-    eprintln!("socle: {text}");
+    eprintln!("socle: {}", paint::lines(text));
 }

@@ -2,6 +2,7 @@
 
 use super::owners::Owners;
 use super::sockets::Sockets;
+use crate::agent::say;
 use crate::halves::Half;
 use crate::places::Places;
 use anyhow::{Context, Result};
@@ -242,7 +243,6 @@ impl Log {
         self.line(&format!("{how}; starting it again"));
     }
 
-    #[expect(clippy::print_stderr, reason = "the supervisor's own log")]
     fn line(&mut self, text: &str) {
         if self.last.is_some_and(|last| last.elapsed() < QUIET) {
             self.unsaid += 1;
@@ -253,6 +253,6 @@ impl Log {
             n => format!(" ({n} lines before were not printed)"),
         };
         self.last = Some(Instant::now());
-        eprintln!("socle: {} {text}{more}", self.half.program());
+        say(&format!("{} {text}{more}", self.half.program()));
     }
 }
