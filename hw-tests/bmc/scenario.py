@@ -169,7 +169,7 @@ def drive(check, sim, seen, manifest):
         sim.set_raw(hot, hot_raw)
         changed = seen.clock()
         start = time.monotonic()
-        swept = seen.until(lambda: all(seen.read_after(s, changed) for s in (fan, hot, psu)), 30)
+        swept = seen.until(lambda: all(seen.read_after(s, changed) for s in (fan, hot, psu)), 30, 0.3)
         documents = {"sensors": seen.document("sensors"), "status": seen.document("status --all")}
         page = seen.page()
         wrong = (wrong_analog(seen, fan, fan_raw, documents, page) + wrong_analog(seen, hot, hot_raw, documents, page)

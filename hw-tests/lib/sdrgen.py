@@ -317,8 +317,9 @@ def add_odd(b, hostile):
         for i in range(3):
             typ, unit, entity, _, formulas = ANALOG["temperature"]
             add_analog(b, "lun", f"LUN{lun}_T{i}", rng.choice(formulas), typ=typ, unit=unit, entity=entity, lun=lun)
-    add_analog(b, "named", "SIXBIT_7", (0, 1, 0, 0, 0, 0), typ=0x01, unit=1, entity=7, encoding=SIX_BIT)
-    add_analog(b, "named", "12.0-45 6789", (0, 1, 0, 0, 0, 0), typ=0x01, unit=1, entity=7, encoding=BCD)
+    for name, encoding in (("SIXBIT_7", SIX_BIT), ("12.0-45 6789", BCD)):
+        add_analog(b, "named", name, (0, 1, 0, 0, 0, 0), typ=0x01, unit=1, entity=7,
+                   encoding=encoding if hostile else LATIN)  # their bytes are not UTF-8, FreeIPMI prints them
     if hostile:
         add_hostile(b)
     else:

@@ -3,8 +3,8 @@
     with vm.running(sim.serial, [path, …], forward={port_here: port_there}) as guest:
         status, output = guest.sh("ls /dev/ipmi0")
 
-The guest's second serial port carries commands in and output back, so that tests go on asking
-while what they started runs.  Host and guest speak through loopback only (`restrict=on`).
+A port of the guest takes commands, so that tests go on asking while what they started runs.
+Host and guest speak through loopback only (`restrict=on`).
 """
 
 import base64
@@ -18,7 +18,8 @@ import socket
 import subprocess
 import tempfile
 import time
-import uuid
+
+import ipmisim
 
 HERE = pathlib.Path(__file__).resolve().parent
 MODULES = ["e1000", "ipmi_msghandler", "ipmi_devintf", "ipmi_si"]
@@ -31,17 +32,22 @@ hostname bmc-guest
 ifconfig lo 127.0.0.1 up
 for m in {early}; do insmod /modules/$m.ko; done
 ifconfig eth0 10.0.2.15 netmask 255.255.255.0 up
-stty -F /dev/ttyS1 raw -echo 2>/dev/null
-exec 3<>/dev/ttyS1
-echo SHELL-READY >&3
-while read -r mark seconds encoded <&3; do
-  echo "$encoded" | base64 -d >/tmp/command
-  timeout "$seconds" sh /tmp/command >/tmp/output 2>&1 </dev/null
-  code=$?
-  {{ echo "BEGIN $mark"; base64 /tmp/output; echo "END $mark $code"; }} >&3
-done
+nc -ll -p {port} -e /handler
 poweroff -f
 """
+
+# One command for each connection: "SECONDS BASE64" in, its output as base64 and its exit status out.
+HANDLER = """#!/bin/sh
+read -r seconds encoded || exit 0
+here=$(mktemp -d /tmp/command.XXXXXX)
+echo "$encoded" | base64 -d >$here/command
+timeout "$seconds" sh $here/command >$here/output 2>&1 </dev/null
+code=$?
+gzip -1 -c $here/output | base64
+rm -r $here
+echo "END $code"
+"""
+SHELL_PORT = 2
 
 
 def cache_folder():
@@ -99,8 +105,9 @@ def initramfs(folder, tree, programs, files, loaded):
         destination = root / target.lstrip("/")
         destination.parent.mkdir(parents=True, exist_ok=True)
         destination.write_text(text)
-    (root / "init").write_text(INIT.format(early=" ".join(loaded)))
-    (root / "init").chmod(0o755)
+    for name, text in (("init", INIT.format(early=" ".join(loaded), port=SHELL_PORT)), ("handler", HANDLER)):
+        (root / name).write_text(text)
+        (root / name).chmod(0o755)
     names = b"\0".join(str(p.relative_to(root)).encode() for p in sorted(root.rglob("*")))
     packed = subprocess.run(["cpio", "--quiet", "--null", "-o", "-H", "newc"], cwd=root, input=names,
                             capture_output=True, check=True).stdout
@@ -118,13 +125,13 @@ class Guest:
         tree = kernel()
         image = initramfs(folder, tree, programs, files, loaded)
         self.log = folder / "console.log"
-        channel = folder / "shell.sock"
-        forwards = "".join(f",hostfwd=tcp:127.0.0.1:{here}-:{there}" for here, there in forward.items())
+        self.port = ipmisim.free_port()
+        forwards = "".join(f",hostfwd=tcp:127.0.0.1:{here}-:{there}"
+                           for here, there in [(self.port, SHELL_PORT), *forward.items()])
         command = ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-M", "q35", "-cpu", "max", "-m", "1G",
                    "-smp", "2,sockets=2", "-display", "none", "-monitor", "none", "-no-reboot", "-nodefaults",
                    "-kernel", str(next((tree / "boot").glob("vmlinuz-*"))), "-initrd", str(image),
                    "-append", "console=ttyS0 quiet panic=-1", "-serial", f"file:{self.log}",
-                   "-chardev", f"socket,id=shell,path={channel},server=on,wait=off", "-serial", "chardev:shell",
                    "-smbios", "type=1,manufacturer=Bull,product=BullSequana S800",
                    "-netdev", f"user,id=n0,restrict=on{forwards}", "-device", "e1000,netdev=n0,romfile="]
         if bmc:
@@ -132,49 +139,33 @@ class Guest:
                         "-device", "ipmi-bmc-extern,chardev=ipmi0,id=bmc0", "-device", "isa-ipmi-kcs,bmc=bmc0,irq=5"]
         self.errors = open(folder / "qemu.log", "wb")
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.errors, stderr=self.errors)
-        self.buffer = b""
-        self._connect(channel)
-        self._read_until(b"SHELL-READY\n", 120)
+        self._booted()
 
-    def _connect(self, channel):
-        for _ in range(100):
+    def _booted(self):
+        end = time.monotonic() + 180
+        while time.monotonic() < end:
             if self.process.poll() is not None:
                 raise RuntimeError(f"qemu ended: {(self.log.parent / 'qemu.log').read_text()}")
-            self.socket = socket.socket(socket.AF_UNIX)
-            try:
-                self.socket.connect(str(channel))
-                return
-            except OSError:
-                self.socket.close()
-                time.sleep(0.1)
-        raise RuntimeError("qemu's second serial port never opened")
-
-    def _read_until(self, mark, seconds):
-        end = time.monotonic() + seconds
-        while mark not in self.buffer:
-            left = end - time.monotonic()
-            if left <= 0:
-                console = self.log.read_text(errors="replace")[-1500:] if self.log.exists() else ""
-                raise RuntimeError(f"the guest did not say {mark!r} in {seconds} s; console: {console}")
-            self.socket.settimeout(left)
-            with contextlib.suppress(TimeoutError):
-                data = self.socket.recv(65536)
-                if not data:
-                    raise RuntimeError("the guest is gone")
-                self.buffer += data.replace(b"\r", b"")
-        before, _, self.buffer = self.buffer.partition(mark)
-        return before
+            with contextlib.suppress(OSError):
+                if self.sh("true", 5)[0] == 0:
+                    return
+            time.sleep(0.3)
+        raise RuntimeError(f"the guest never came up; console: {self.log.read_text(errors='replace')[-1500:]}")
 
     def sh(self, command, seconds=60):
-        """Exit status and output (both streams, bytes) of a shell command in the guest."""
-        mark = uuid.uuid4().hex[:12]
-        encoded = base64.b64encode(command.encode()).decode()
-        self.socket.settimeout(30)
-        self.socket.sendall(f"{mark} {seconds} {encoded}\n".encode())
-        self._read_until(f"BEGIN {mark}\n".encode(), seconds + 30)
-        body = self._read_until(f"END {mark} ".encode(), 60)
-        code = self._read_until(b"\n", 10)
-        return int(code), base64.b64decode(body)
+        """Exit status and output (both streams, bytes) of a shell command in the guest; OSError when it
+        does not answer."""
+        encoded = base64.b64encode(command.encode())
+        said = b""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=seconds + 30) as s:
+            s.sendall(b"%d %s\n" % (seconds, encoded))
+            while not re.search(rb"END \d+\n\Z", said):
+                data = s.recv(65536)
+                if not data:
+                    raise ConnectionError(f"the guest ended its answer to {command!r}")
+                said += data
+        body, _, code = said.rpartition(b"END ")
+        return int(code), gzip.decompress(base64.b64decode(body))
 
     def load(self, *modules):
         """Load ipmi modules, in this order."""
@@ -186,7 +177,6 @@ class Guest:
         if self.process.poll() is None:
             self.process.kill()
         self.process.wait()
-        self.socket.close()
         self.errors.close()
 
 

@@ -21,6 +21,12 @@ const LEAST: Duration = Duration::from_secs(1);
 /// Collects and prints. A source that fails is named on stderr and by its
 /// `node_scrape_collector_success`; the exit code stays 0, as a scrape is answered too.
 pub(crate) fn run(args: &CollectArgs) -> Result<ExitCode> {
+    for folder in [&args.root, &args.procfs, &args.sysfs, &args.rootfs, &args.udev] {
+        // A mistyped folder would give a page that looks like a machine without anything.
+        if let Some(folder) = folder.as_ref().filter(|folder| !folder.is_dir()) {
+            bail!("{} is no folder", folder.display());
+        }
+    }
     let metrics = configuration(args)?;
     print(&collect(&root(args), &metrics)?)?;
     Ok(ExitCode::SUCCESS)

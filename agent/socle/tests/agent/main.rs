@@ -6,3 +6,5 @@ mod common;
 mod kill;
 mod read;
 mod run;
+#[path = "../../../gate/tests/common/schema.rs"]
+mod schema;

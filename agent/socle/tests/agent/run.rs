@@ -171,7 +171,15 @@ fn a_state_folder_too_deep_for_sockets_gets_a_private_folder_for_them() {
     assert!(folder.starts_with(std::env::temp_dir()) && !folder.starts_with(&agent.state));
     assert_eq!(fs::metadata(&folder).unwrap().permissions().mode() & 0o777, 0o700);
     until("it can be asked", || agent.ask(&["status"]).status.success());
+    agent.signal(SIGKILL);
+    agent.child.wait().unwrap();
+    assert!(folder.exists());
+    let mut next = socle(agent.home.path());
+    next.args(["run", "--listen", "127.0.0.1:0", "--state"]).arg(&agent.state);
+    next.arg("--root").arg(agent.home.path().join("tree"));
+    let (child, ..) = launch(next);
+    agent.child = child;
+    assert!(!folder.exists(), "what a killed agent left behind is removed");
     agent.signal(SIGTERM);
     assert!(agent.child.wait().unwrap().success());
-    assert!(!folder.exists());
 }

@@ -26,13 +26,13 @@ const PATIENCE: Duration = Duration::from_millis(700);
 const CHECKS: [(&str, &[&str], bool); 10] = [
     ("driver", &["ipmi driver"], true),
     ("permissions", &["permissions"], true),
-    ("agents", &["other-agents"], false),
+    ("agents", &["other agents"], false),
     ("clock", &["clock"], false),
     ("disk", &["disk"], false),
-    ("sandbox", &["gate-sandbox", "host sandbox"], false),
+    ("sandbox", &["gate sandbox", "host sandbox"], false),
     ("baseline", &[], false),
     ("page", &[], false),
-    ("configuration", &["host configuration"], true),
+    ("configuration", &["gate configuration", "host configuration"], true),
     ("link", &["link", "sources"], true),
 ];
 

@@ -33,9 +33,12 @@ impl Ground {
         make(&places.host, 0o700)?;
         let lock = lock(&places.host)?;
         // Only one that ends in order removes it.
-        let orphaned = places.host.join("run.json").exists();
-        // The root half holds a lock of its own: so one that systemd started is found too.
-        if !orphaned {
+        let left = places.host.join("run.json");
+        let orphaned = left.exists();
+        if orphaned {
+            sweep(&left);
+        } else {
+            // The root half holds a lock of its own: so one that systemd started is found too.
             free(&places.host.join("host.lock"))?;
         }
         make(&places.gate, 0o700)?;
@@ -92,11 +95,32 @@ fn make(folder: &Path, mode: u32) -> Result<()> {
 
 /// A folder under /tmp that only this user may enter and that nobody else can have prepared.
 fn private_folder() -> Result<PathBuf> {
-    let template = std::env::temp_dir().join("socle-XXXXXX");
-    let template =
-        if template.as_os_str().len() > 60 { "/tmp/socle-XXXXXX".into() } else { template };
+    let template = std::env::temp_dir().join(format!("{PRIVATE}XXXXXX"));
+    let template = if template.as_os_str().len() > 60 {
+        format!("/tmp/{PRIVATE}XXXXXX").into()
+    } else {
+        template
+    };
     nix::unistd::mkdtemp(&template).context("making a private folder under /tmp for the sockets")
 }
+
+/// Removes the private folder of an agent that was killed; nobody would find it again.
+fn sweep(run: &Path) {
+    let Ok(text) = fs::read_to_string(run) else { return };
+    let Ok(run) = serde_json::from_str::<RunFile>(&text) else { return };
+    let Some(folder) = run.gate.parent() else { return };
+    let ours = folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PRIVATE));
+    if ours && (folder.parent() == Some(&std::env::temp_dir()) || folder.starts_with("/tmp")) {
+        for name in super::sockets::NAMES {
+            // Gone already, or another's: then the folder stays as well.
+            let _ = fs::remove_file(folder.join(name));
+        }
+        let _ = fs::remove_dir(folder);
+    }
+}
+
+/// How the names of private folders begin.
+const PRIVATE: &str = "socle-";
 
 /// Takes `STATE/lock` and writes our pid into it.
 fn lock(state: &Path) -> Result<Flock<File>> {
