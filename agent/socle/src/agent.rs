@@ -12,7 +12,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
 /// The system's door.
-const SYSTEM: &str = "/run/socle/gate";
+pub(crate) const SYSTEM: &str = "/run/socle/gate";
 const START: &str = "start one with `socle run`, or `systemctl enable --now socle-gate.service \
                      socle-host.service`";
 const JOIN: &str = "add this user to group socle (usermod -aG socle USER), or use sudo";
