@@ -4,6 +4,7 @@
 use crate::device::{self, OpenError};
 use crate::presence::{announced, module_loaded};
 use crate::sel_ring::SelRing;
+use crate::sensors::Sensors;
 use crate::session::{End, Session};
 use crate::settings::Settings;
 use socle_ipmi::Transport;
@@ -42,11 +43,12 @@ impl Seen {
     pub fn starting() -> Self {
         let source = Source {
             name: "ipmi".into(),
-            state: SourceState::Ok,
+            // No data yet: to call that well would show a machine nobody has looked at as healthy.
+            state: SourceState::Failing,
             last_data: None,
             duration_s: None,
             errors: 0,
-            error: None,
+            error: Some("not looked yet: the first sweep has not ended".into()),
         };
         Seen { bmc: Bmc::Starting, source, degraded: Vec::new() }
     }
@@ -142,6 +144,7 @@ impl Bus {
             degraded: Vec::new(),
             tail: Tail::default(),
             last: None,
+            sensors: Sensors::default(),
         };
         let body = move || {
             worker.run(first);
@@ -196,6 +199,8 @@ pub(crate) struct Worker {
     /// The place in the log, kept while the device comes and goes: no record is told twice.
     pub(crate) tail: Tail,
     last: Option<Box<BmcData>>,
+    /// The sensors of `last`, for a session whose own walk fails.
+    pub(crate) sensors: Sensors,
 }
 
 impl Worker {
@@ -310,12 +315,19 @@ impl Worker {
         self.tell(Bmc::Unknown { cause, remedy, last });
     }
 
-    /// Publishes what the BMC said. `fault` is what went wrong in the meantime.
-    pub(crate) fn present(&mut self, data: &BmcData, fault: Option<String>) {
-        if self.source.state != SourceState::Ok || self.source.last_data.is_none() {
+    /// Publishes what the BMC said. `fault` is what went wrong in the meantime; `incomplete` says why
+    /// sensors may be missing, which is no working source.
+    pub(crate) fn present(
+        &mut self,
+        data: &BmcData,
+        fault: Option<String>,
+        incomplete: Option<&str>,
+    ) {
+        let state = if incomplete.is_some() { SourceState::Failing } else { SourceState::Ok };
+        if self.source.state != state || self.source.last_data.is_none() {
             tracing::info!(sensors = data.sensors.len(), "the BMC answers");
         }
-        self.source.state = SourceState::Ok;
+        self.source.state = state;
         if let Some(fault) = fault {
             self.source.errors = self.source.errors.saturating_add(1);
             if self.source.error.as_ref() != Some(&fault) {
@@ -323,7 +335,7 @@ impl Worker {
             }
             self.source.error = Some(fault);
         } else {
-            self.source.error = None;
+            self.source.error = incomplete.map(str::to_owned);
         }
         self.source.last_data = Some(Timestamp::now());
         self.source.duration_s = data.sweep_s;

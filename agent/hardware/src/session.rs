@@ -2,9 +2,9 @@
 //! in the pauses. Silence is waited out with longer and longer pauses; what was learnt stays.
 
 use crate::bus::{Order, Worker};
+use crate::records::Walked;
 use crate::sensors::Sensors;
 use socle_ipmi::app::{DeviceId, GetDeviceId};
-use socle_ipmi::sdr::walk::Stamp;
 use socle_ipmi::sweep::{Due, Outcome, Sweep};
 use socle_ipmi::{CallError, Command, Completion, Request, Response, Transport, TransportError};
 use socle_model::Timestamp;
@@ -61,8 +61,10 @@ pub(crate) struct Session<'a> {
     known: bool,
     pub(crate) data: BmcData,
     pub(crate) sensors: Sensors,
-    /// The repository that was walked, if it was walked to its end.
-    pub(crate) stamp: Option<Stamp>,
+    /// The records that were walked, if they were walked to their end.
+    pub(crate) walked: Option<Walked>,
+    /// Why the sensors are not those of a walk that reached its end.
+    pub(crate) incomplete: Option<String>,
     pub(crate) walk_at: Instant,
     pub(crate) failed_walks: u32,
     pub(crate) identity: Option<(Instant, DeviceId)>,
@@ -81,6 +83,8 @@ impl<'a> Session<'a> {
         let last = worker.take_last();
         let known = last.is_some();
         let data = last.map(|last| *last).unwrap_or_default();
+        let mut sensors = std::mem::take(&mut worker.sensors);
+        sensors.thresholds_due(Instant::now());
         let now = Instant::now();
         Session {
             worker,
@@ -90,8 +94,9 @@ impl<'a> Session<'a> {
             last_took: Duration::ZERO,
             known,
             data,
-            sensors: Sensors::default(),
-            stamp: None,
+            sensors,
+            walked: None,
+            incomplete: None,
             walk_at: now,
             failed_walks: 0,
             identity: None,
@@ -115,6 +120,9 @@ impl<'a> Session<'a> {
                 break end;
             }
         };
+        if self.known {
+            self.worker.sensors = self.sensors;
+        }
         (end, self.known.then(|| Box::new(self.data)))
     }
 
@@ -140,6 +148,7 @@ impl<'a> Session<'a> {
         }
         self.silent_run = 0;
         self.whole_sweep = false;
+        self.sensors.thresholds_due(Instant::now());
         // It may be another one now, with another repository.
         self.identity = None;
         Ok(())
@@ -200,15 +209,20 @@ impl<'a> Session<'a> {
     }
 
     fn swept(&mut self, began_ms: u64) {
-        self.data.up.ipmi = !self.data.sensors.is_empty() || self.stamp.is_some();
+        self.data.up.ipmi = !self.data.sensors.is_empty() || self.walked.is_some();
         self.data.swept_at = Some(Timestamp::now());
         self.data.sweep_s =
             Some(Duration::from_millis(self.now_ms().saturating_sub(began_ms)).as_secs_f64());
         self.whole_sweep = true;
         self.known = true;
         let fault = self.fault.take();
-        self.worker.present(&self.data, fault);
+        self.present(fault);
         self.shown = Instant::now();
+    }
+
+    /// Publishes what is known, and with it that the records are known in part only.
+    pub(crate) fn present(&mut self, fault: Option<String>) {
+        self.worker.present(&self.data, fault, self.incomplete.as_deref());
     }
 
     /// A first sweep that takes long is shown as far as it is.

@@ -96,6 +96,7 @@ fn sel_place(record: &SelRecord) -> ComponentPath {
         asserted: 0,
         states: Vec::new(),
         status_disagrees: false,
+        rising: true,
         thresholds: socle_model::Thresholds::default(),
         at: None,
     })

@@ -39,6 +39,7 @@ fn sensor(name: &str, sensor_type: u8, entity: (u8, u8), event_type: u8) -> Sens
         asserted: 0,
         states: vec![],
         status_disagrees: false,
+        rising: true,
         thresholds: Thresholds::default(),
         at: Some(at(0)),
     }

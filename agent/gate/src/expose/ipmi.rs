@@ -192,7 +192,7 @@ fn sensors(page: &mut Page, sensors: &[Sensor]) -> Shown {
     let mut names = HashSet::new();
     for sensor in sensors.iter().filter(|sensor| shown(sensor)) {
         // Two records with one id and one name would be one series twice.
-        if !names.insert((sensor.record_id, sensor.id_string.as_str())) {
+        if !names.insert((sensor.record_id, sensor.shown_name())) {
             continue;
         }
         *shown_ones.sensors.entry(key(sensor)).or_default() += 1;
@@ -245,7 +245,7 @@ impl Families {
     /// The family is chosen by the unit, as the original does; states only is generic.
     fn push(&mut self, sensor: &Sensor) {
         let id = sensor.record_id.to_string();
-        let labels = [("id", id.as_str()), ("name", sensor.id_string.as_str())];
+        let labels = [("id", id.as_str()), ("name", sensor.shown_name())];
         let state = ipmi_state(sensor).map_or(f64::NAN, f64::from);
         let unit = if sensor.compound_unit { "" } else { sensor.unit.as_str() };
         let (pair, value) = match (sensor.value, unit) {
