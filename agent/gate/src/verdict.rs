@@ -97,8 +97,10 @@ pub(crate) struct Task {
     pub(crate) news: watch::Sender<u64>,
     /// What the kernel tells.
     pub(crate) facts: FactsDesk,
-    /// Reading and writing threads.
+    /// The reading threads.
     pub(crate) pool: Arc<Pool>,
+    /// The thread that saves.
+    pub(crate) disk: Arc<Pool>,
     /// The state folder.
     pub(crate) state: PathBuf,
     /// The end.
@@ -151,6 +153,7 @@ impl Task {
     fn judge(&mut self, records: &mut Vec<SelRecord>, saver: &Saver) {
         let now = Timestamp::now();
         let hardware = self.hardware.borrow_and_update().clone();
+        let hardware = hardware.carried(self.app.interval_s(), now);
         let mut degraded: Vec<Degraded> =
             hardware.snapshot.iter().flat_map(|snapshot| snapshot.degraded.clone()).collect();
         degraded.extend(saver.trouble.iter().map(|why| Degraded {
@@ -213,7 +216,7 @@ fn lock(events: &Mutex<Events>) -> MutexGuard<'_, Events> {
     events.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Writes events and memory on the reading threads, one save at a time.
+/// Writes events and memory on a thread of its own, one save at a time.
 #[derive(Default)]
 struct Saver {
     away: Option<oneshot::Receiver<Saved>>,
@@ -299,7 +302,7 @@ impl Saver {
         self.saved_at = Some(Instant::now());
         let (sender, away) = oneshot::channel();
         let state = task.state.clone();
-        task.pool.queue(move || {
+        task.disk.queue(move || {
             let outcome = write(&state, save.as_ref(), memory.as_deref());
             let outcome = outcome.map_err(|error| format!("{}: {error}", state.display()));
             // Nobody waits any more when the process is ending.
