@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use socle_model::Status;
 use socle_model::bmc::{Degraded, SelRecord};
 use socle_model::documents::{SENSORS_SCHEMA, STATUS_SCHEMA, SensorsDocument, StatusDocument};
+use socle_model::fault::one_line;
 use socle_model::metrics::{Page, cut};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -204,7 +205,7 @@ impl Task {
         if !judged.events.is_empty() {
             let mut events = lock(&self.events);
             for event in judged.events {
-                tracing::info!(component = %event.component, "event: {}", event.text);
+                tracing::info!(component = %event.component, "event: {}", one_line(&event.text));
                 events.push(event);
             }
             self.news.send_replace(events.next().saturating_sub(1));
