@@ -3,9 +3,9 @@
 use crate::reading::{info, renewed};
 use crate::sensors::Sensors;
 use crate::session::{Halt, Session};
-use socle_ipmi::{Completion, Request, Response, TransportError};
 use socle_ipmi::app::{GetDeviceId, GetSelfTest, SystemFirmware};
 use socle_ipmi::sdr::walk::{Stamp, Walk};
+use socle_ipmi::{Completion, Request, Response, TransportError};
 use socle_model::bmc::SelfTest;
 use std::time::{Duration, Instant};
 

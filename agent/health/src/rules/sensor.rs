@@ -153,7 +153,8 @@ fn thresholds(sensor: &Sensor) -> (Status, Option<String>) {
         for bit in bits {
             let (word, limit) = limits.get(bit).copied().unwrap_or(("", None));
             let by_status = sensor.asserted >> bit & 1 == 1;
-            let by_value = match (sensor.value, limit) {
+            // On a scale that falls, "lower" in raw is upper in the unit: only the BMC can tell.
+            let by_value = match (sensor.value, limit.filter(|_| sensor.rising)) {
                 (Some(value), Some(limit)) if bit < 3 => value <= limit,
                 (Some(value), Some(limit)) => value >= limit,
                 _ => false,
