@@ -26,6 +26,8 @@ const PING: Duration = Duration::from_secs(10);
 pub(crate) struct Hardware {
     /// The last snapshot, also when the root half is gone.
     pub(crate) snapshot: Option<Arc<Snapshot>>,
+    /// The last one with a swept BMC, while `snapshot` is of a root half that has not swept yet.
+    pub(crate) before: Option<Arc<Snapshot>>,
     /// When it came.
     pub(crate) received: Option<Timestamp>,
     /// The link itself.
@@ -135,13 +137,12 @@ async fn session(
     loop {
         let Seen { snapshot } = Answer::parse(&frame)?;
         drop(frame);
-        let snapshot = Arc::new(snapshot);
+        let news = Cursor::news(&snapshot);
         if first {
             tracing::info!("link: up, socle-host {version}");
         }
         hardware.send_modify(|seen| {
-            seen.snapshot = Some(snapshot.clone());
-            seen.received = Some(Timestamp::now());
+            seen.take(snapshot);
             if std::mem::take(&mut first) {
                 seen.link = LinkState {
                     up: true,
@@ -152,8 +153,7 @@ async fn session(
                 };
             }
         });
-        cursor.follow(&snapshot).await?;
-        drop(snapshot);
+        cursor.follow(news).await?;
         frame = next(&mut wire, path).await?;
     }
 }
@@ -181,13 +181,18 @@ struct Cursor {
 }
 
 impl Cursor {
-    /// Fetches the records that the snapshot says are there. They come over a connection of their
-    /// own: the first one is taken by `Watch`.
-    async fn follow(&mut self, snapshot: &Snapshot) -> Result<(), LinkError> {
-        if self.started != Some(snapshot.started) {
-            (self.started, self.head) = (Some(snapshot.started), 0);
+    /// When the root half started, and how many records the snapshot says are there.
+    fn news(snapshot: &Snapshot) -> (Timestamp, u64) {
+        let sel = snapshot.bmc.data().and_then(|data| data.sel);
+        (snapshot.started, sel.map_or(0, |sel| sel.head))
+    }
+
+    /// Fetches the records that are there. They come over a connection of their own: the first one
+    /// is taken by `Watch`.
+    async fn follow(&mut self, (started, head): (Timestamp, u64)) -> Result<(), LinkError> {
+        if self.started != Some(started) {
+            (self.started, self.head) = (Some(started), 0);
         }
-        let head = snapshot.bmc.data().and_then(|data| data.sel).map_or(0, |sel| sel.head);
         if head <= self.head {
             return Ok(());
         }

@@ -1,8 +1,9 @@
 //! Where log lines go: the journal when it holds our standard error, else readable text. One place in
 //! the code says at most [`A_MINUTE`] lines a minute; what was left out is counted and said later.
 
+use socle_model::fault::log_line;
 use socle_model::ratelimit::{RateLimit, Verdict};
-use std::io::IsTerminal as _;
+use std::io::{self, Write};
 use std::os::fd::AsFd as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -26,10 +27,25 @@ pub(crate) fn start() {
         return;
     }
     let text = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(|| Lines(io::stderr()))
         .with_target(false)
-        .with_ansi(std::io::stderr().is_terminal());
+        .with_ansi(false);
     registry.with(text).init();
+}
+
+/// Writes each event as one line, whatever a device's name holds: the formatter hands over one whole
+/// event at a time. The journal keeps events apart by itself.
+struct Lines<W>(W);
+
+impl<W: Write> Write for Lines<W> {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        self.0.write_all(log_line(line).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Whether standard error is the stream that systemd named in `JOURNAL_STREAM` (device:inode).
@@ -69,25 +85,24 @@ impl<S: Subscriber> Layer<S> for Limit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
     use std::sync::Arc;
 
     #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
+    struct Kept(Arc<Mutex<Vec<u8>>>);
 
-    impl Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+    impl Write for Kept {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
             self.0.lock().unwrap().write(bytes)
         }
 
-        fn flush(&mut self) -> std::io::Result<()> {
+        fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
     }
 
     #[test]
     fn one_place_is_cut_short_and_another_is_not() {
-        let lines = Lines::default();
+        let lines = Kept::default();
         let writer = lines.clone();
         let limit = Limit { began: Instant::now(), places: Mutex::new(RateLimit::new(A_MINUTE)) };
         let text = tracing_subscriber::fmt::layer().with_writer(move || writer.clone());
@@ -101,5 +116,21 @@ mod tests {
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
         assert_eq!(text.matches("flood").count(), A_MINUTE as usize, "{text}");
         assert_eq!(text.matches("another").count(), 1, "{text}");
+    }
+
+    #[test]
+    fn a_name_with_a_line_feed_is_one_line() {
+        let lines = Kept::default();
+        let writer = lines.clone();
+        let text = tracing_subscriber::fmt::layer()
+            .with_writer(move || Lines(writer.clone()))
+            .with_ansi(false);
+        let subscriber = tracing_subscriber::registry().with(text);
+        tracing::subscriber::with_default(subscriber, || {
+            tracing::info!(component = %"FAN\nERROR forged", "event: {}", "PSU\r\nERROR forged too");
+        });
+        let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();
+        assert_eq!(text.lines().count(), 1, "{text}");
+        assert!(text.ends_with('\n') && text.contains("FAN\\nERROR"), "{text}");
     }
 }

@@ -5,6 +5,7 @@
 
 mod app;
 mod args;
+mod carry;
 mod config;
 mod disk;
 mod doctor;

@@ -1,9 +1,10 @@
 //! The reading threads: one, and at most two more for as long as a read hangs.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Most threads. With the main thread four, whatever the CPU count.
+/// Most threads. With the main thread and the one that saves five, whatever the CPU count.
 const THREADS: usize = 3;
 
 type Task = Box<dyn FnOnce() + Send>;
@@ -21,9 +22,37 @@ struct State {
     queue: VecDeque<Task>,
     threads: usize,
     idle: usize,
+    holds: HashMap<&'static str, Hold>,
+}
+
+/// Whether a thread is away with the source of one name. Outlives the readers: a reload makes a new
+/// one, and it must not send another thread where the last one hangs.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Hold(Arc<AtomicBool>);
+
+/// The source is held until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Held(Arc<AtomicBool>);
+
+impl Hold {
+    /// Takes the source, unless a thread is away with it.
+    pub(crate) fn take(&self) -> Option<Held> {
+        (!self.0.swap(true, Ordering::AcqRel)).then(|| Held(self.0.clone()))
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
 }
 
 impl Pool {
+    /// The hold on the source of this name, the same one for every reader.
+    pub(crate) fn hold(&self, name: &'static str) -> Hold {
+        self.lock().holds.entry(name).or_default().clone()
+    }
+
     /// Queues work for the next free thread; starts the first thread if there is none.
     pub(crate) fn queue(self: &Arc<Self>, task: impl FnOnce() + Send + 'static) {
         let mut state = self.lock();

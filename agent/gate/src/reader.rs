@@ -4,7 +4,7 @@
 //! back is left in its thread, another thread carries on with the rest, and the source is passed over
 //! until it returns.
 
-use crate::pool::Pool;
+use crate::pool::{Held, Hold, Pool};
 use jiff::Timestamp;
 use socle_model::metrics::Page;
 use std::collections::VecDeque;
@@ -50,6 +50,8 @@ struct Slot {
     report: Report,
     /// Away while a thread reads it.
     kit: Option<Kit>,
+    /// A reader from before a reload may still be away with the source of this name.
+    hold: Hold,
     /// What it said in round `round`, and in how many samples.
     page: Page,
     samples: usize,
@@ -63,6 +65,7 @@ struct Slot {
 struct Kit {
     source: Box<dyn Readable>,
     page: Page,
+    held: Option<Held>,
 }
 
 /// What a source said in a round.
@@ -94,6 +97,26 @@ impl Desk {
 }
 
 impl Slot {
+    /// Takes the source away, unless another thread is away with it.
+    fn leave(&mut self) -> Option<Kit> {
+        let mut kit = self.kit.take()?;
+        kit.held = self.hold.take();
+        if kit.held.is_none() {
+            self.kit = Some(kit);
+            return None;
+        }
+        self.away_since = Some(Instant::now());
+        Some(kit)
+    }
+
+    /// Puts it back.
+    fn back(&mut self, mut kit: Kit) {
+        kit.held = None;
+        self.kit = Some(kit);
+        self.away_since = None;
+        self.stuck = false;
+    }
+
     /// Notes that it was waited for in vain.
     fn fail(&mut self, why: &str) {
         if let Some(since) = self.away_since {
@@ -128,7 +151,8 @@ impl Reader {
                 errors: 0,
                 dropped: 0,
             },
-            kit: Some(Kit { source, page: Page::default() }),
+            kit: Some(Kit { source, page: Page::default(), held: None }),
+            hold: pool.hold(name),
             page: Page::default(),
             samples: 0,
             round: 0,
@@ -253,13 +277,12 @@ impl Reader {
         for index in 0..lock(&self.desk).slots.len() {
             let desk = self.desk.clone();
             self.pool.queue(move || {
-                let Some(mut kit) = leave(&desk, index) else { return };
+                let left = lock(&desk).slots.get_mut(index).and_then(Slot::leave);
+                let Some(mut kit) = left else { return };
                 let outcome = kit.source.discover();
                 let mut desk = lock(&desk);
                 let Some(slot) = desk.slots.get_mut(index) else { return };
-                slot.kit = Some(kit);
-                slot.away_since = None;
-                slot.stuck = false;
+                slot.back(kit);
                 if let Err(failure) = outcome {
                     slot.report.failure = Some(failure);
                 }
@@ -270,15 +293,6 @@ impl Reader {
 
 fn lock(desk: &Mutex<Desk>) -> MutexGuard<'_, Desk> {
     desk.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Takes a source away from its place.
-fn leave(desk: &Mutex<Desk>, index: usize) -> Option<Kit> {
-    let mut desk = lock(desk);
-    let slot = desk.slots.get_mut(index)?;
-    let kit = slot.kit.take()?;
-    slot.away_since = Some(Instant::now());
-    Some(kit)
 }
 
 /// Reads what is pending, one source after the other, as long as `runner` is the one to do it.
@@ -305,16 +319,12 @@ fn next(desk: &Mutex<Desk>, runner: u64, done: &Notify) -> Option<(usize, u64, K
     while let Some(index) = desk.pending.pop_front() {
         passed_over = true;
         let Some(slot) = desk.slots.get_mut(index) else { continue };
-        match slot.kit.take() {
-            Some(kit) => {
-                slot.away_since = Some(Instant::now());
-                desk.busy += 1;
-                return Some((index, desk.round, kit));
-            }
-            // Another thread has it, and that thread was given up.
-            None if slot.away_since.is_some() => slot.fail(STUCK),
-            None => {}
+        if let Some(kit) = slot.leave() {
+            desk.busy += 1;
+            return Some((index, desk.round, kit));
         }
+        // Another thread has it, and that thread was given up.
+        slot.fail(STUCK);
     }
     if passed_over && desk.over() {
         done.notify_waiters();
@@ -352,8 +362,6 @@ fn home(
         }
     }
     slot.report.duration = duration;
-    slot.kit = Some(kit);
-    slot.away_since = None;
-    slot.stuck = false;
+    slot.back(kit);
     over
 }

@@ -8,7 +8,7 @@
 //! look    discovery every 30 s, a first reading
 //! accept  one per listener, one task per connection
 //! signals SIGTERM, SIGINT, SIGHUP; the watchdog
-//! read    a thread (pool.rs) that owns the kernel's sources
+//! read    a thread (pool.rs) that owns the kernel's sources; another that saves
 //! ```
 
 use crate::app::{App, Reloaded};
@@ -101,6 +101,8 @@ async fn serve(args: Args, config: Config, listeners: listen::Listeners) -> anyh
         news: news_in,
         facts: FactsDesk::new(root.clone()),
         pool: pool.clone(),
+        // Of its own: reads that hang must not keep events and memory from being saved.
+        disk: Arc::default(),
         state,
         stop: stopped,
     };

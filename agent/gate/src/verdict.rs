@@ -15,6 +15,7 @@ use jiff::Timestamp;
 use socle_model::Status;
 use socle_model::bmc::{Degraded, SelRecord};
 use socle_model::documents::{SENSORS_SCHEMA, STATUS_SCHEMA, SensorsDocument, StatusDocument};
+use socle_model::fault::one_line;
 use socle_model::metrics::{Page, cut};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -97,8 +98,10 @@ pub(crate) struct Task {
     pub(crate) news: watch::Sender<u64>,
     /// What the kernel tells.
     pub(crate) facts: FactsDesk,
-    /// Reading and writing threads.
+    /// The reading threads.
     pub(crate) pool: Arc<Pool>,
+    /// The thread that saves.
+    pub(crate) disk: Arc<Pool>,
     /// The state folder.
     pub(crate) state: PathBuf,
     /// The end.
@@ -151,6 +154,7 @@ impl Task {
     fn judge(&mut self, records: &mut Vec<SelRecord>, saver: &Saver) {
         let now = Timestamp::now();
         let hardware = self.hardware.borrow_and_update().clone();
+        let hardware = hardware.carried(self.app.interval_s(), now);
         let mut degraded: Vec<Degraded> =
             hardware.snapshot.iter().flat_map(|snapshot| snapshot.degraded.clone()).collect();
         degraded.extend(saver.trouble.iter().map(|why| Degraded {
@@ -201,7 +205,7 @@ impl Task {
         if !judged.events.is_empty() {
             let mut events = lock(&self.events);
             for event in judged.events {
-                tracing::info!(component = %event.component, "event: {}", event.text);
+                tracing::info!(component = %event.component, "event: {}", one_line(&event.text));
                 events.push(event);
             }
             self.news.send_replace(events.next().saturating_sub(1));
@@ -213,7 +217,7 @@ fn lock(events: &Mutex<Events>) -> MutexGuard<'_, Events> {
     events.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Writes events and memory on the reading threads, one save at a time.
+/// Writes events and memory on a thread of its own, one save at a time.
 #[derive(Default)]
 struct Saver {
     away: Option<oneshot::Receiver<Saved>>,
@@ -299,7 +303,7 @@ impl Saver {
         self.saved_at = Some(Instant::now());
         let (sender, away) = oneshot::channel();
         let state = task.state.clone();
-        task.pool.queue(move || {
+        task.disk.queue(move || {
             let outcome = write(&state, save.as_ref(), memory.as_deref());
             let outcome = outcome.map_err(|error| format!("{}: {error}", state.display()));
             // Nobody waits any more when the process is ending.

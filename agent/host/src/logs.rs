@@ -1,8 +1,9 @@
 //! Where the log goes: to the journal when systemd gave us one, else as text to stderr; either way
 //! no place in the code may say more than so much a minute.
 
+use socle_model::fault::log_line;
 use socle_model::ratelimit::{RateLimit, Verdict};
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Mutex;
@@ -30,8 +31,8 @@ pub(crate) fn start() {
         }
         None => {
             let text = tracing_subscriber::fmt::layer()
-                .with_writer(std::io::stderr)
-                .with_ansi(std::io::stderr().is_terminal());
+                .with_writer(|| Lines(std::io::stderr()))
+                .with_ansi(false);
             tracing::subscriber::set_global_default(
                 Registry::default().with(LevelFilter::INFO).with(Limited::new(text)),
             )
@@ -39,6 +40,21 @@ pub(crate) fn start() {
     };
     if set.is_err() {
         let _ = writeln!(std::io::stderr(), "the log was set up twice");
+    }
+}
+
+/// Writes each event as one line, whatever a device's name holds: the formatter hands over one whole
+/// event at a time. The journal keeps events apart by itself.
+struct Lines<W>(W);
+
+impl<W: Write> Write for Lines<W> {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        self.0.write_all(log_line(line).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.0.flush()
     }
 }
 

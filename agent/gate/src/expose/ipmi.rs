@@ -84,7 +84,7 @@ fn link_gone(hardware: &Hardware, now: Timestamp) -> bool {
 }
 
 /// Whether the root half is heard and yet has read no sensor for long.
-fn stale(data: &BmcData, interval_s: f64, now: Timestamp) -> bool {
+pub(crate) fn stale(data: &BmcData, interval_s: f64, now: Timestamp) -> bool {
     let patience = SILENCE_S.max(3.0 * interval_s).max(3.0 * data.sweep_s.unwrap_or(0.0));
     data.swept_at.is_some_and(|at| older(at, patience, now))
 }
