@@ -61,7 +61,7 @@ impl Script {
             (0x06, 0x01, _) => vec![0, 0x20, 1, 2, 0x60, 2, 0x9f, 0xa2, 2, 0, 0, 1],
             (0x0a, 0x20, _) => {
                 let [low, high] = u16::try_from(self.records.len()).unwrap().to_le_bytes();
-                vec![0, 0x51, low, high, 0, 0, self.added, 0, 0, 0, 1, 0, 0, 0, 0]
+                vec![0, 0x51, low, high, 0, 0, self.added, 0, 0, 0, 0, 0, 0, 0, 0]
             }
             (0x0a, 0x22, _) => vec![0, 7, 0],
             (0x0a, 0x23, &[_, _, low, high, offset, length]) => {
