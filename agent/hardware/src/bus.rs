@@ -211,6 +211,10 @@ impl Worker {
             match opened {
                 Ok(transport) => {
                     pause = OPEN_LEAST;
+                    if self.source.state == SourceState::Absent {
+                        // A driver that came late: now there is a BMC, and nothing known of it.
+                        self.forget();
+                    }
                     let (end, said) = Session::new(&mut self, transport).run();
                     self.last = said;
                     match end {
@@ -244,7 +248,8 @@ impl Worker {
         moved
     }
 
-    /// Another device may be another BMC: nothing that was known holds for it.
+    /// Another device may be another BMC: nothing that was known holds for it. Its source is not well
+    /// before its first sweep has ended.
     fn forget(&mut self) {
         self.last = None;
         self.sensors = Sensors::default();

@@ -328,3 +328,18 @@ fn sensors_that_are_left_out_are_said() {
     let (seen, _) = bench.names(&["T1"]);
     assert!(seen.degraded.is_empty(), "{:?}", seen.degraded);
 }
+
+#[test]
+fn a_bmc_whose_driver_comes_late_is_not_absent_any_more() {
+    let script = Arc::new(Mutex::new(two()));
+    let mut first = true;
+    let opener: Opener = Box::new(move |_| {
+        if std::mem::take(&mut first) {
+            return Err(OpenError::Missing);
+        }
+        Ok(Box::new(Scripted(Arc::clone(&script))) as Box<dyn Transport + Send>)
+    });
+    let watched = Watched::with(opener, Settings { interval_s: 1, ..Settings::default() });
+    let states: Vec<_> = [0; 3].map(|_| watched.until(20, |_| true).source.state).into();
+    assert_eq!(states, [SourceState::Absent, SourceState::Failing, SourceState::Ok]);
+}

@@ -182,6 +182,10 @@ impl Watched {
     /// The same with less of the bus for us.
     pub(crate) fn start_shared(opener: Opener, bus_share: f64) -> Watched {
         let settings = Settings { device: "/dev/test".into(), interval_s: 1, bus_share };
+        Watched::with(opener, settings)
+    }
+
+    pub(crate) fn with(opener: Opener, settings: Settings) -> Watched {
         let root = TempDir::new().unwrap();
         let records = Arc::new(Mutex::new(SelRing::default()));
         let (to, seen) = channel();
