@@ -65,7 +65,6 @@ mod tests {
             error: None,
         };
         Snapshot {
-            generation: 1,
             started: Timestamp::UNIX_EPOCH,
             at: Timestamp::UNIX_EPOCH,
             bmc,

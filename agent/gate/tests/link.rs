@@ -130,7 +130,6 @@ fn a_restart_of_the_root_half_is_followed() {
     host.say(|said| {
         said.snapshot.bmc = Bmc::Starting;
         said.snapshot.started = Timestamp::now();
-        said.snapshot.generation = 0;
     });
     host.listen();
     gate.until("/metrics", "the link", |page| sample(page, LINK) == Some(1.0));

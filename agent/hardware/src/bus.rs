@@ -229,9 +229,7 @@ impl Worker {
                 Some(Order::Stop) => return,
                 Some(Order::Settings(settings)) => {
                     let moved = self.adopt(settings);
-                    if moved {
-                        self.forget();
-                    }
+                    moved.then(|| self.forget());
                 }
                 None => {}
             }
@@ -308,8 +306,7 @@ impl Worker {
             ),
             OpenError::Busy => self.lost(
                 format!("{device}: {error}"),
-                "wait: it is opened again by itself; if it stays so, end the tool that holds the IPMI \
-                 device (`fuser -v` on it names it)"
+                "wait: it is opened again by itself; if it stays so, `fuser -v` names who holds it"
                     .into(),
             ),
             OpenError::Other(_) => self.lost(

@@ -4,7 +4,7 @@
 use crate::serial::Serial;
 use socle_ipmi::{Completion, Request, Response, Transport, TransportError};
 use socle_sys::Errno;
-use socle_sys::ipmi::{MESSAGE_MAX, RECEIVED_RESPONSE, Received, Target, receive, send, wait};
+use socle_sys::ipmi::{MESSAGE_MAX, RECEIVED_RESPONSE, Received, receive, send, wait};
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::fd::AsFd;
@@ -130,8 +130,7 @@ impl Driver {
         loop {
             // Late answers leave the queue: full, it would make the driver drop the one we wait for.
             while self.wait(Duration::ZERO)? && self.take(&mut [0; MESSAGE_MAX])?.is_some() {}
-            let target = Target::Bmc { lun };
-            match send(self.file.as_fd(), target, self.last_id, netfn, cmd, data) {
+            match send(self.file.as_fd(), lun, self.last_id, netfn, cmd, data) {
                 Ok(()) => return Ok(()),
                 Err(Errno::EBUSY | Errno::EAGAIN | Errno::EINTR | Errno::ENOMEM) => {}
                 Err(errno) => return Err(failed(errno)),

@@ -38,7 +38,6 @@ fn blank(record: &SensorRecord) -> Sensor {
         step: None,
         asserted: 0,
         states: Vec::new(),
-        status_disagrees: false,
         rising: record.rising(None),
         thresholds: Thresholds::default(),
         at: None,
@@ -62,7 +61,6 @@ pub(crate) fn renewed(records: &[SensorRecord], former: Vec<Sensor>) -> Vec<Sens
                 step: old.step,
                 asserted: old.asserted,
                 states: old.states,
-                status_disagrees: old.status_disagrees,
                 thresholds: old.thresholds,
                 at: old.at,
                 ..new
@@ -117,7 +115,6 @@ pub(crate) fn fill(sensor: &mut Sensor, record: &SensorRecord, reading: &Reading
     sensor.step = reading.step;
     sensor.asserted = reading.asserted;
     sensor.states = record.states(reading.asserted);
-    sensor.status_disagrees = reading.disagrees;
     sensor.rising = reading.rising;
     sensor.at = Some(at);
 }
@@ -130,7 +127,6 @@ pub(crate) fn empty(sensor: &mut Sensor, absent: Absent, why: String, at: Timest
     sensor.step = None;
     sensor.asserted = 0;
     sensor.states.clear();
-    sensor.status_disagrees = false;
     sensor.at = Some(at);
 }
 

@@ -95,7 +95,6 @@ fn sel_place(record: &SelRecord) -> ComponentPath {
         step: None,
         asserted: 0,
         states: Vec::new(),
-        status_disagrees: false,
         rising: true,
         thresholds: socle_model::Thresholds::default(),
         at: None,

@@ -38,7 +38,6 @@ fn sensor(name: &str, sensor_type: u8, entity: (u8, u8), event_type: u8) -> Sens
         step: None,
         asserted: 0,
         states: vec![],
-        status_disagrees: false,
         rising: true,
         thresholds: Thresholds::default(),
         at: Some(at(0)),
@@ -69,7 +68,6 @@ fn snapshot(second: i64, sensors: Vec<Sensor>) -> Snapshot {
     let data =
         BmcData { sensors, swept_at: Some(at(second)), sweep_s: Some(1.0), ..BmcData::default() };
     Snapshot {
-        generation: 1,
         started: at(-100),
         at: at(second),
         bmc: Bmc::Present(Box::new(data)),

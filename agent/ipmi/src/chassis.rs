@@ -13,29 +13,11 @@ pub struct GetChassisStatus;
 pub struct ChassisStatus {
     pub power_on: bool,
     pub power_overload: bool,
-    pub interlock: bool,
     pub power_fault: bool,
     pub power_control_fault: bool,
-    /// After mains return: 0 stays off, 1 as before, 2 powers up, 3 unknown.
-    pub restore_policy: u8,
-    pub last: LastPowerEvent,
     pub intrusion: bool,
-    pub front_panel_lockout: bool,
     pub drive_fault: bool,
     pub cooling_fault: bool,
-    /// 0 off, 1 for a time, 2 until told otherwise; `None` where the BMC does not say.
-    pub identify: Option<u8>,
-}
-
-/// Why power went last, or how it came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[expect(missing_docs, reason = "named as in section 28.2")]
-pub struct LastPowerEvent {
-    pub ac_failed: bool,
-    pub overload: bool,
-    pub interlock: bool,
-    pub fault: bool,
-    pub on_by_command: bool,
 }
 
 impl Command for GetChassisStatus {
@@ -48,27 +30,16 @@ impl Command for GetChassisStatus {
     fn reply(&self, data: &[u8]) -> Result<ChassisStatus, Short> {
         let mut cursor = Cursor::new(data);
         let power = cursor.u8("current power state")?;
-        let last = cursor.u8("last power event")?;
+        cursor.u8("last power event")?;
         let misc = cursor.u8("misc. chassis state")?;
         Ok(ChassisStatus {
             power_on: power & 0x01 != 0,
             power_overload: power & 0x02 != 0,
-            interlock: power & 0x04 != 0,
             power_fault: power & 0x08 != 0,
             power_control_fault: power & 0x10 != 0,
-            restore_policy: power >> 5 & 0x03,
-            last: LastPowerEvent {
-                ac_failed: last & 0x01 != 0,
-                overload: last & 0x02 != 0,
-                interlock: last & 0x04 != 0,
-                fault: last & 0x08 != 0,
-                on_by_command: last & 0x10 != 0,
-            },
             intrusion: misc & 0x01 != 0,
-            front_panel_lockout: misc & 0x02 != 0,
             drive_fault: misc & 0x04 != 0,
             cooling_fault: misc & 0x08 != 0,
-            identify: (misc & 0x40 != 0).then_some(misc >> 4 & 0x03),
         })
     }
 }
@@ -79,13 +50,19 @@ mod tests {
 
     #[test]
     fn each_bit_is_its_own() {
-        let got = GetChassisStatus.reply(&[0x21, 0x10, 0x58]).unwrap();
-        assert!(got.power_on && got.cooling_fault && got.last.on_by_command);
-        assert!(!got.drive_fault && !got.power_fault && !got.intrusion && !got.last.ac_failed);
-        assert_eq!((got.restore_policy, got.identify), (1, Some(1)));
-        let got = GetChassisStatus.reply(&[0x08, 0x01, 0x05]).unwrap();
-        assert!(got.power_fault && got.last.ac_failed && got.drive_fault && got.intrusion);
-        assert_eq!((got.power_on, got.identify), (false, None));
+        let bits = |data: &[u8]| {
+            let got = GetChassisStatus.reply(data).unwrap();
+            let power =
+                [got.power_on, got.power_overload, got.power_fault, got.power_control_fault];
+            (power, [got.intrusion, got.drive_fault, got.cooling_fault])
+        };
+        let one = |n: usize| std::array::from_fn(|bit| bit == n);
+        for (power, n) in [(0x01, 0), (0x02, 1), (0x08, 2), (0x10, 3), (0xE4, 9)] {
+            assert_eq!(bits(&[power, 0xFF, 0]), (one(n), [false; 3]), "{power:02X}h");
+        }
+        for (misc, n) in [(0x01, 0), (0x04, 1), (0x08, 2), (0xF2, 9)] {
+            assert_eq!(bits(&[0, 0, misc]), ([false; 4], std::array::from_fn(|bit| bit == n)));
+        }
         assert!(GetChassisStatus.reply(&[0x21, 0x10]).is_err());
     }
 }

@@ -80,19 +80,6 @@ impl Completion {
     }
 }
 
-impl Completion {
-    /// The words for a code in the answer to this command: 80h to BEh mean something else in each.
-    #[must_use]
-    pub const fn text_of(self, netfn: u8, cmd: u8) -> &'static str {
-        match (netfn, cmd, self.0) {
-            (0x06, 0x59, 0x80) => "parameter not supported",
-            (0x0A, 0x40 | 0x42 | 0x43, 0x81) => "SEL erase in progress",
-            (0x2C, _, 0x80) => "DCMI parameter not supported",
-            _ => self.text(),
-        }
-    }
-}
-
 impl fmt::Display for Completion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:02X}h ({})", self.0, self.text())
@@ -104,9 +91,8 @@ mod tests {
     use super::Completion;
 
     #[test]
-    fn words_of_a_code_depend_on_the_command() {
-        assert_eq!(Completion(0x81).text_of(0x0A, 0x43), "SEL erase in progress");
-        assert_eq!(Completion(0x81).text_of(0x04, 0x2D), "a code of this command");
+    fn words_and_conclusions() {
+        assert_eq!(Completion(0x81).to_string(), "81h (a code of this command)");
         assert_eq!(Completion(0xC5).to_string(), "C5h (reservation cancelled or invalid)");
         assert!(Completion(0xD2).passing() && !Completion(0xCB).passing());
         assert!(Completion(0xD4).restricted() && !Completion(0xD3).restricted());

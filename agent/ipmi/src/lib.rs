@@ -14,8 +14,6 @@ pub mod sensor;
 pub mod sweep;
 
 pub use completion::Completion;
-/// The longer name, for those who hold a completion code beside other completions.
-pub use completion::Completion as CompletionCode;
 pub use cursor::{Cursor, Short};
 
 use std::time::Duration;
@@ -105,20 +103,4 @@ pub enum CallError {
     /// An answer that is too short.
     #[error("the BMC's answer is torn: {0}")]
     Torn(#[from] Short),
-}
-
-/// Asks one command.
-///
-/// # Errors
-/// Why there is no value.
-pub fn call<C: Command>(
-    transport: &mut dyn Transport,
-    command: &C,
-    timeout: Duration,
-) -> Result<C::Reply, CallError> {
-    let response = transport.exchange(&command.request(), timeout)?;
-    if response.completion != Completion::OK {
-        return Err(CallError::Completion(response.completion));
-    }
-    Ok(command.reply(&response.data)?)
 }

@@ -11,8 +11,6 @@ use serde::{Deserialize, Serialize};
 /// Everything the root half knows, as of one moment. Latest wins; it is never queued.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// Grows with each change; starts again when the root half restarts (`started` tells).
-    pub generation: u64,
     /// When the root half started.
     pub started: Timestamp,
     /// When this snapshot was made.
@@ -237,8 +235,6 @@ pub struct Sensor {
     pub asserted: u16,
     /// The same in the words of IPMI 2.0 tables 42-2 and 42-3.
     pub states: Vec<String>,
-    /// Whether the value lies beyond a threshold that the BMC's status byte does not report.
-    pub status_disagrees: bool,
     /// Whether the value grows with the BMC's raw reading. The BMC compares raw bytes: where this is
     /// false, "upper" limits may lie below the lower ones, and value and limits must not be compared.
     #[serde(default = "yes")]

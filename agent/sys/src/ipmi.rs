@@ -16,8 +16,6 @@ pub const MESSAGE_MAX: usize = 272;
 pub const RECEIVED_RESPONSE: i32 = 1;
 /// `IPMI_SYSTEM_INTERFACE_ADDR_TYPE`.
 pub const ADDRESS_SYSTEM_INTERFACE: c_int = 0x0c;
-/// `IPMI_IPMB_ADDR_TYPE`.
-pub const ADDRESS_IPMB: c_int = 0x01;
 /// `IPMI_BMC_CHANNEL`.
 pub const CHANNEL_BMC: c_short = 0xf;
 
@@ -28,17 +26,6 @@ pub const CHANNEL_BMC: c_short = 0xf;
 pub struct SystemInterfaceAddr {
     pub addr_type: c_int,
     pub channel: c_short,
-    pub lun: c_uchar,
-}
-
-/// `struct ipmi_ipmb_addr`.
-#[repr(C)]
-#[derive(Debug, Clone, Copy, Default)]
-#[expect(missing_docs, reason = "the kernel's fields")]
-pub struct IpmbAddr {
-    pub addr_type: c_int,
-    pub channel: c_short,
-    pub slave_addr: c_uchar,
     pub lun: c_uchar,
 }
 
@@ -99,33 +86,15 @@ mod raw {
     nix::ioctl_readwrite!(receive_msg_trunc, b'i', 11, Recv);
 }
 
-/// To whom a command goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Target {
-    /// The BMC itself, at this logical unit.
-    Bmc {
-        /// 0 to 3.
-        lun: u8,
-    },
-    /// A satellite controller behind the BMC.
-    Ipmb {
-        /// The channel the BMC reaches it by.
-        channel: u8,
-        /// Its slave address (8 bits, lowest bit 0).
-        address: u8,
-        /// 0 to 3.
-        lun: u8,
-    },
-}
-
-/// Queues a command (`IPMICTL_SEND_COMMAND`). `msgid` comes back with the answer.
+/// Queues a command to a LUN (0 to 3) of the BMC (`IPMICTL_SEND_COMMAND`). `msgid` comes back with
+/// the answer.
 ///
 /// # Errors
 /// The kernel's: `EBUSY` when too many messages are in flight or the BMC is in maintenance,
 /// `EINVAL` for an address it refuses, `EMSGSIZE` for more than [`MESSAGE_MAX`] bytes.
 pub fn send(
     device: BorrowedFd<'_>,
-    target: Target,
+    lun: u8,
     msgid: i64,
     netfn: u8,
     cmd: u8,
@@ -134,38 +103,11 @@ pub fn send(
     let data_len = c_ushort::try_from(data.len()).map_err(|_| Errno::EMSGSIZE)?;
     // The kernel copies address and data while the call runs; it writes to neither.
     let msg = Msg { netfn, cmd, data_len, data: data.as_ptr().cast_mut() };
-    match target {
-        Target::Bmc { lun } => {
-            let addr = SystemInterfaceAddr {
-                addr_type: ADDRESS_SYSTEM_INTERFACE,
-                channel: CHANNEL_BMC,
-                lun,
-            };
-            send_to(device, ptr::from_ref(&addr).cast(), size_of_val(&addr), msgid, msg)
-        }
-        Target::Ipmb { channel, address, lun } => {
-            let addr = IpmbAddr {
-                addr_type: ADDRESS_IPMB,
-                channel: c_short::from(channel),
-                slave_addr: address,
-                lun,
-            };
-            send_to(device, ptr::from_ref(&addr).cast(), size_of_val(&addr), msgid, msg)
-        }
-    }
-}
-
-/// `addr` points to `addr_len` readable bytes and `msg.data` to `msg.data_len`, both outliving this
-/// call: the two arms of [`send`] are the only callers.
-fn send_to(
-    device: BorrowedFd<'_>,
-    addr: *const u8,
-    addr_len: usize,
-    msgid: i64,
-    msg: Msg,
-) -> Result<(), Errno> {
-    let addr_len = c_uint::try_from(addr_len).map_err(|_| Errno::EINVAL)?;
-    let mut request = Req { addr: addr.cast_mut(), addr_len, msgid, msg };
+    let addr =
+        SystemInterfaceAddr { addr_type: ADDRESS_SYSTEM_INTERFACE, channel: CHANNEL_BMC, lun };
+    let addr_len = c_uint::try_from(size_of_val(&addr)).map_err(|_| Errno::EINVAL)?;
+    let addr = ptr::from_ref(&addr).cast::<u8>().cast_mut();
+    let mut request = Req { addr, addr_len, msgid, msg };
     // SAFETY: the descriptor is open for the whole call (BorrowedFd); `request` is a live, exclusively
     // borrowed `struct ipmi_req` of the layout that tests/abi.rs compares with the header; the kernel
     // only reads `addr_len` bytes at `addr` and `data_len` bytes at `data`, and both outlive the call.

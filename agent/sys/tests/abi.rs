@@ -45,7 +45,6 @@ fn facts() -> Vec<(&'static str, u64)> {
         ("IPMI_MAX_MSG_LENGTH", size(MESSAGE_MAX)),
         ("IPMI_RESPONSE_RECV_TYPE", u64::try_from(RECEIVED_RESPONSE).unwrap()),
         ("IPMI_SYSTEM_INTERFACE_ADDR_TYPE", u64::try_from(ADDRESS_SYSTEM_INTERFACE).unwrap()),
-        ("IPMI_IPMB_ADDR_TYPE", u64::try_from(ADDRESS_IPMB).unwrap()),
         ("IPMI_BMC_CHANNEL", u64::try_from(CHANNEL_BMC).unwrap()),
         ("sizeof(struct ipmi_system_interface_addr)", size(size_of::<SystemInterfaceAddr>())),
         (
@@ -56,9 +55,6 @@ fn facts() -> Vec<(&'static str, u64)> {
             "offsetof(struct ipmi_system_interface_addr, lun)",
             size(offset_of!(SystemInterfaceAddr, lun)),
         ),
-        ("sizeof(struct ipmi_ipmb_addr)", size(size_of::<IpmbAddr>())),
-        ("offsetof(struct ipmi_ipmb_addr, slave_addr)", size(offset_of!(IpmbAddr, slave_addr))),
-        ("offsetof(struct ipmi_ipmb_addr, lun)", size(offset_of!(IpmbAddr, lun))),
         ("sizeof(struct ipmi_addr)", size(size_of::<AnyAddr>())),
         ("sizeof(struct ipmi_msg)", size(size_of::<Msg>())),
         ("offsetof(struct ipmi_msg, cmd)", size(offset_of!(Msg, cmd))),

@@ -79,7 +79,6 @@ impl Host {
     pub(crate) fn say(&self, change: impl FnOnce(&mut Said)) {
         let mut said = self.said.lock().unwrap();
         change(&mut said);
-        said.snapshot.generation += 1;
         said.snapshot.at = Timestamp::now();
         let frame = seen(&said);
         said.streams.retain_mut(|stream| stream.write_all(&frame).is_ok());
@@ -203,7 +202,6 @@ pub(crate) fn snapshot(sensors: Vec<Sensor>) -> Snapshot {
         ..BmcData::default()
     };
     Snapshot {
-        generation: 1,
         started: now,
         at: now,
         bmc: Bmc::Present(Box::new(data)),
@@ -245,7 +243,6 @@ pub(crate) fn fan(name: &str, record_id: u16) -> Sensor {
         step: Some(75.0),
         asserted: 0,
         states: Vec::new(),
-        status_disagrees: false,
         rising: true,
         thresholds: Thresholds { lower_critical: Some(1125.0), ..Thresholds::default() },
         at: Some(Timestamp::now()),

@@ -3,7 +3,7 @@
 use crate::shared::{Bmc, Full, Quirks, event, record};
 use socle_ipmi::sdr::{Record, sensors};
 use socle_ipmi::sel::{Body, Entry, GetSelInfo, Step, Tail, TailError, Time};
-use socle_ipmi::{CallError, Completion, call};
+use socle_ipmi::{CallError, Command, Completion, Transport};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(1);
@@ -18,15 +18,23 @@ fn bmc(ids: impl IntoIterator<Item = u16>) -> Bmc {
     bmc
 }
 
+fn call<C: Command>(bmc: &mut Bmc, command: &C) -> Result<C::Reply, CallError> {
+    let response = bmc.exchange(&command.request(), SOON)?;
+    match response.completion {
+        Completion::OK => Ok(command.reply(&response.data)?),
+        code => Err(CallError::Completion(code)),
+    }
+}
+
 /// One look at the log, as the bus does it: info, then entries until idle.
 fn pass(tail: &mut Tail, bmc: &mut Bmc) -> (Vec<u16>, Option<TailError>) {
-    if let Ok(info) = call(bmc, &GetSelInfo, SOON) {
+    if let Ok(info) = call(bmc, &GetSelInfo) {
         tail.look(info);
     }
     let mut ids = Vec::new();
     for _ in 0..500 {
         let Step::Ask(command) = tail.step() else { return (ids, None) };
-        let answer = call(bmc, &command, SOON);
+        let answer = call(bmc, &command);
         match tail.feed(answer) {
             Ok(entry) => ids.extend(entry.map(|entry| entry.id)),
             Err(error) => return (ids, Some(error)),
