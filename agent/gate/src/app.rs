@@ -82,6 +82,8 @@ impl App {
         if let Some(ipmi) = lines.iter_mut().find(|line| line.source.name == "ipmi") {
             ipmi.dropped = self.verdict.borrow().ipmi_dropped;
         }
+        let facts = self.verdict.borrow().facts.clone();
+        lines.extend(facts.map(|source| sources::Line { source, dropped: 0 }));
         lines
     }
 

@@ -13,7 +13,7 @@ use crate::sources;
 use axum::body::Bytes;
 use jiff::Timestamp;
 use socle_model::Status;
-use socle_model::bmc::{Degraded, SelRecord};
+use socle_model::bmc::{Degraded, SelRecord, Source};
 use socle_model::documents::{SENSORS_SCHEMA, STATUS_SCHEMA, SensorsDocument, StatusDocument};
 use socle_model::fault::one_line;
 use socle_model::metrics::{Page, cut};
@@ -45,6 +45,8 @@ pub(crate) struct Verdict {
     pub(crate) ipmi_dropped: usize,
     /// The part of `socle_*` that only a verdict changes.
     pub(crate) own: Arc<Piece>,
+    /// How reading what the kernel tells of the hardware fares.
+    pub(crate) facts: Option<Source>,
 }
 
 impl Verdict {
@@ -66,6 +68,7 @@ impl Verdict {
             ipmi: Arc::default(),
             ipmi_dropped: 0,
             own: Arc::default(),
+            facts: None,
         }
     }
 
@@ -162,15 +165,19 @@ impl Task {
             why: format!("{why}; events and memory are kept in memory only until it works"),
         }));
         let reports = self.app.scraper().reader().reports();
+        let source = self.facts.source(Instant::now());
         let seen = Seen {
             now,
             facts: self.facts.last(),
             hardware: &hardware,
-            sources: reports.iter().filter_map(sources::kernel).collect(),
+            sources: reports.iter().filter_map(sources::kernel).chain(source.clone()).collect(),
             records: std::mem::take(records),
             interval_s: self.app.interval_s(),
         };
-        let judged = self.judge.judge(&seen);
+        let mut judged = self.judge.judge(&seen);
+        for line in judged.sensors.iter_mut().filter(|line| line.source == "kernel") {
+            line.at = self.facts.read_on();
+        }
         let facts = self.facts.last();
         let status = StatusDocument {
             schema: STATUS_SCHEMA.into(),
@@ -201,6 +208,7 @@ impl Task {
             ipmi,
             ipmi_dropped,
             own,
+            facts: source,
         }));
         if !judged.events.is_empty() {
             let mut events = lock(&self.events);
