@@ -2,6 +2,7 @@
 
 use crate::events::{Events, Line};
 use crate::expose::own;
+use crate::http::metrics::Moment;
 use crate::link::Hardware;
 use crate::pool::Pool;
 use crate::scrape::Scraper;
@@ -40,6 +41,8 @@ pub(crate) struct App {
     pub(crate) read_once: watch::Receiver<bool>,
     /// Whether the process is to end.
     pub(crate) stop: watch::Receiver<bool>,
+    /// Bodies shared for a moment.
+    pub(crate) moment: Moment,
     /// The reading threads.
     pub(crate) pool: Arc<Pool>,
     /// The root directory, for `socle doctor`.

@@ -16,9 +16,16 @@ pub(crate) type Wanted = Option<Vec<String>>;
 pub(crate) struct Collected {
     /// The text: `node_*` of every source, then `node_scrape_collector_*`.
     pub(crate) text: String,
-    /// The whole page with everything else, made once for all who share this collection.
+    /// The whole page, made once for all who share this collection.
+    pub(crate) whole: Forms,
+    /// The same without anything else.
+    pub(crate) node: Forms,
+}
+
+/// One body as it is and compressed.
+#[derive(Debug, Default)]
+pub(crate) struct Forms {
     plain: OnceLock<Bytes>,
-    /// The same, compressed.
     gzip: OnceLock<Bytes>,
 }
 
@@ -157,13 +164,13 @@ impl Writer {
         text.push_str(self.page.as_str());
         // The next one is about as long.
         self.size = self.size.max(text.len() + text.len() / 8);
-        Collected { text, plain: OnceLock::new(), gzip: OnceLock::new() }
+        Collected { text, whole: Forms::default(), node: Forms::default() }
     }
 }
 
-impl Collected {
-    /// The whole page in this form, made by the first who asks for it.
-    pub(crate) fn whole(&self, compressed: bool, make: impl FnOnce() -> Bytes) -> Bytes {
+impl Forms {
+    /// The body in this form, made by the first who asks for it.
+    pub(crate) fn get(&self, compressed: bool, make: impl FnOnce() -> Bytes) -> Bytes {
         let kept = if compressed { &self.gzip } else { &self.plain };
         kept.get_or_init(make).clone()
     }

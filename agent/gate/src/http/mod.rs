@@ -4,6 +4,7 @@ pub(crate) mod access;
 pub(crate) mod conn;
 pub(crate) mod metrics;
 pub(crate) mod page;
+mod patient;
 pub(crate) mod v1;
 
 use crate::app::App;
