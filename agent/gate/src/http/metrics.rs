@@ -57,7 +57,7 @@ const NODE: Parts = Parts { node: true, ipmi: false, socle: false };
 const SHARED: Duration = Duration::from_millis(500);
 
 /// Bodies without the kernel's sources, kept for a moment: many clients who ask at once, or do not
-/// read, hold one copy. Of each kind there is one, so there are at most six.
+/// read, hold one copy. Of each kind there is one, so there are few.
 #[derive(Debug, Default)]
 pub(crate) struct Moment(Mutex<Vec<((Parts, bool), Instant, Bytes)>>);
 
