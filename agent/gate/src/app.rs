@@ -13,7 +13,9 @@ use socle_model::documents::StatusDocument;
 use socle_model::metrics::Page;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 /// What a reload replaces.
 pub(crate) struct Reloaded {
@@ -51,7 +53,18 @@ pub(crate) struct App {
     pub(crate) state: PathBuf,
 }
 
+/// How long an answer waits for the first verdict.
+const FIRST: Duration = Duration::from_secs(1);
+
 impl App {
+    /// Waits until something was judged: after a restart the first page has all its series.
+    pub(crate) async fn judged(&self) {
+        if !self.verdict.borrow().judged {
+            // Without a verdict the answer says less, but it comes.
+            let _ = timeout(FIRST, self.verdict.clone().wait_for(|verdict| verdict.judged)).await;
+        }
+    }
+
     /// The scraper in use.
     pub(crate) fn scraper(&self) -> Arc<Scraper> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner).scraper.clone()

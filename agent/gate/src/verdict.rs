@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// The shortest and the longest time between two verdicts.
 const PACE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
@@ -30,9 +30,14 @@ const SAVE_PACE: Duration = Duration::from_secs(4);
 /// How long the last save may take when the process ends.
 const LAST_SAVE: Duration = Duration::from_secs(1);
 
+/// How long the first verdict waits for the link to answer or to fail.
+const FIRST: Duration = Duration::from_millis(900);
+
 /// What was judged, and its share of the page.
 #[derive(Debug)]
 pub(crate) struct Verdict {
+    /// Whether anything was judged yet.
+    pub(crate) judged: bool,
     /// The status document; its `sources` are filled in when it is asked for.
     pub(crate) status: StatusDocument,
     /// The sensors document.
@@ -53,6 +58,7 @@ impl Verdict {
     /// Before anything was judged: unknown.
     pub(crate) fn not_yet() -> Self {
         Verdict {
+            judged: false,
             status: StatusDocument {
                 schema: STATUS_SCHEMA.into(),
                 host: String::new(),
@@ -116,6 +122,12 @@ impl Task {
     pub(crate) async fn run(mut self) {
         let mut saver = Saver::default();
         let mut records = Vec::new();
+        let (hardware, facts) = (&mut self.hardware, &mut self.facts);
+        let tried = async {
+            let _ = hardware.wait_for(|hardware| hardware.link.since.is_some()).await;
+        };
+        // A link that does neither is judged as not answered yet.
+        let _ = tokio::join!(timeout(FIRST, tried), facts.read(&self.pool));
         loop {
             let began = Instant::now();
             self.facts.read(&self.pool).await;
@@ -202,6 +214,7 @@ impl Task {
         let own = Piece::following(&before.own, page.as_str());
         let sensors_json = OnceLock::new();
         self.verdict.send_replace(Arc::new(Verdict {
+            judged: true,
             status,
             sensors,
             sensors_json,
