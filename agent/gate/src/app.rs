@@ -2,6 +2,7 @@
 
 use crate::events::{Events, Line};
 use crate::expose::own;
+use crate::http::metrics::Moment;
 use crate::link::Hardware;
 use crate::pool::Pool;
 use crate::scrape::Scraper;
@@ -12,7 +13,9 @@ use socle_model::documents::StatusDocument;
 use socle_model::metrics::Page;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 /// What a reload replaces.
 pub(crate) struct Reloaded {
@@ -40,6 +43,8 @@ pub(crate) struct App {
     pub(crate) read_once: watch::Receiver<bool>,
     /// Whether the process is to end.
     pub(crate) stop: watch::Receiver<bool>,
+    /// Bodies shared for a moment.
+    pub(crate) moment: Moment,
     /// The reading threads.
     pub(crate) pool: Arc<Pool>,
     /// The root directory, for `socle doctor`.
@@ -48,7 +53,18 @@ pub(crate) struct App {
     pub(crate) state: PathBuf,
 }
 
+/// How long an answer waits for the first verdict.
+const FIRST: Duration = Duration::from_secs(1);
+
 impl App {
+    /// Waits until something was judged: after a restart the first page has all its series.
+    pub(crate) async fn judged(&self) {
+        if !self.verdict.borrow().judged {
+            // Without a verdict the answer says less, but it comes.
+            let _ = timeout(FIRST, self.verdict.clone().wait_for(|verdict| verdict.judged)).await;
+        }
+    }
+
     /// The scraper in use.
     pub(crate) fn scraper(&self) -> Arc<Scraper> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner).scraper.clone()
@@ -82,6 +98,8 @@ impl App {
         if let Some(ipmi) = lines.iter_mut().find(|line| line.source.name == "ipmi") {
             ipmi.dropped = self.verdict.borrow().ipmi_dropped;
         }
+        let facts = self.verdict.borrow().facts.clone();
+        lines.extend(facts.map(|source| sources::Line { source, dropped: 0 }));
         lines
     }
 

@@ -2,10 +2,15 @@
 //! readings age, it does not take them away.
 
 use crate::expose::ipmi::stale;
-use crate::link::Hardware;
-use jiff::Timestamp;
+use crate::link::{Hardware, Swept};
+use jiff::{SignedDuration, Timestamp};
 use socle_model::bmc::{Bmc, Snapshot};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The clock was set when it moved by more than this beside the one that nobody sets.
+const STEP: Duration = Duration::from_secs(2);
 
 /// Whether this is the word of a root half that has yet to end its first sweep.
 fn unread(bmc: &Bmc) -> bool {
@@ -13,6 +18,31 @@ fn unread(bmc: &Bmc) -> bool {
         Bmc::Starting => true,
         Bmc::Present(data) => data.swept_at.is_none(),
         Bmc::Absent | Bmc::Unknown { .. } => false,
+    }
+}
+
+impl Swept {
+    /// A sweep that ended `on`, heard of now.
+    fn heard(on: Timestamp) -> Self {
+        let age = Duration::try_from(Timestamp::now().duration_since(on)).unwrap_or_default();
+        let now = Instant::now();
+        Swept { on, at: now.checked_sub(age).unwrap_or(now) }
+    }
+
+    /// By how much the clock was set since; zero while it runs as it should.
+    fn step(&self, now: Timestamp) -> SignedDuration {
+        let ran = SignedDuration::try_from(self.at.elapsed()).unwrap_or(SignedDuration::MAX);
+        let step = now.duration_since(self.on).saturating_sub(ran);
+        if step.unsigned_abs() > STEP { step } else { SignedDuration::ZERO }
+    }
+}
+
+/// Moves the BMC's times to the clock as it was set, so that ages stay true.
+fn set(bmc: &mut Bmc, step: SignedDuration) {
+    let Bmc::Present(data) = bmc else { return };
+    let times = data.sensors.iter_mut().map(|sensor| &mut sensor.at);
+    for time in times.chain(std::iter::once(&mut data.swept_at)) {
+        *time = time.and_then(|time| time.checked_add(step).ok());
     }
 }
 
@@ -33,17 +63,28 @@ impl Hardware {
         {
             self.before = Some(last);
         }
+        let on = snapshot.bmc.data().and_then(|data| data.swept_at);
+        if let Some(on) = on.filter(|on| self.swept.is_none_or(|swept| swept.on != *on)) {
+            self.swept = Some(Swept::heard(on));
+        }
         self.snapshot = Some(Arc::new(snapshot));
         self.received = Some(Timestamp::now());
     }
 
-    /// As it is to be judged and shown: with the BMC as it was last read, until that is too old.
+    /// As it is to be judged and shown: with the BMC as it was last read until that is too old, and
+    /// with times as if the clock had always been right.
     pub(crate) fn carried(mut self, interval_s: f64, now: Timestamp) -> Self {
-        let before = self.before.take().filter(
-            |before| matches!(&before.bmc, Bmc::Present(data) if !stale(data, interval_s, now)),
-        );
-        if let (Some(before), Some(snapshot)) = (before, &mut self.snapshot) {
+        let step = self.swept.map_or(SignedDuration::ZERO, |swept| swept.step(now));
+        let before = self.before.take().filter(|before| {
+            let then = now.checked_sub(step).unwrap_or(now);
+            matches!(&before.bmc, Bmc::Present(data) if !stale(data, interval_s, then))
+        });
+        let Some(snapshot) = &mut self.snapshot else { return self };
+        if let Some(before) = before {
             Arc::make_mut(snapshot).bmc = before.bmc.clone();
+        }
+        if !step.is_zero() {
+            set(&mut Arc::make_mut(snapshot).bmc, step);
         }
         self
     }
@@ -53,7 +94,6 @@ impl Hardware {
 mod tests {
     use super::*;
     use socle_model::bmc::{BmcData, Source, SourceState};
-    use std::time::Duration;
 
     fn snapshot(bmc: Bmc, last_data: Option<Timestamp>) -> Snapshot {
         let source = Source {
@@ -78,6 +118,15 @@ mod tests {
         Bmc::Present(Box::new(BmcData { swept_at, ..BmcData::default() }))
     }
 
+    /// The same so many seconds later.
+    fn later(hardware: &Hardware, seconds: u64) -> Hardware {
+        let mut hardware = hardware.clone();
+        if let Some(swept) = &mut hardware.swept {
+            swept.at = swept.at.checked_sub(Duration::from_secs(seconds)).unwrap();
+        }
+        hardware
+    }
+
     fn shown(hardware: &Hardware, now: Timestamp) -> Bmc {
         hardware.clone().carried(2.0, now).snapshot.unwrap().bmc.clone()
     }
@@ -91,8 +140,12 @@ mod tests {
         for young in [Bmc::Starting, present(None)] {
             hardware.take(snapshot(young.clone(), None));
             assert_eq!(shown(&hardware, now), old);
-            assert_eq!(shown(&hardware, now + Duration::from_secs(59)), old);
-            assert_eq!(shown(&hardware, now + Duration::from_secs(61)), young, "too old");
+            assert_eq!(shown(&later(&hardware, 59), now + Duration::from_secs(59)), old);
+            assert_eq!(
+                shown(&later(&hardware, 61), now + Duration::from_secs(61)),
+                young,
+                "too old"
+            );
             let kept = hardware.snapshot.as_ref().unwrap().sources[0].last_data;
             assert_eq!(kept, Some(now), "the source ages too");
         }
@@ -101,5 +154,20 @@ mod tests {
         assert_eq!(shown(&hardware, now), gone, "it looked, and that is what it saw");
         hardware.take(snapshot(Bmc::Starting, None));
         assert_eq!(shown(&hardware, now), Bmc::Starting, "nothing older comes back");
+    }
+
+    #[test]
+    fn a_clock_that_is_set_makes_nothing_old() {
+        let now = Timestamp::now();
+        let mut hardware = Hardware::default();
+        hardware.take(snapshot(present(Some(now)), None));
+        hardware.take(snapshot(Bmc::Starting, None));
+        for set_by in [SignedDuration::from_hours(1), SignedDuration::from_hours(-1)] {
+            let set = now + set_by;
+            let swept_at = shown(&hardware, set).data().and_then(|data| data.swept_at).unwrap();
+            assert!(set.duration_since(swept_at).unsigned_abs() < STEP, "{set_by}: {swept_at}");
+        }
+        let old = shown(&later(&hardware, 61), now);
+        assert_eq!(old, Bmc::Starting, "old, and the clock was set back");
     }
 }

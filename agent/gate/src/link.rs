@@ -28,10 +28,21 @@ pub(crate) struct Hardware {
     pub(crate) snapshot: Option<Arc<Snapshot>>,
     /// The last one with a swept BMC, while `snapshot` is of a root half that has not swept yet.
     pub(crate) before: Option<Arc<Snapshot>>,
+    /// Its last sweep.
+    pub(crate) swept: Option<Swept>,
     /// When it came.
     pub(crate) received: Option<Timestamp>,
     /// The link itself.
     pub(crate) link: LinkState,
+}
+
+/// A sweep of the BMC's sensors.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Swept {
+    /// When it ended, as the root half said.
+    pub(crate) on: Timestamp,
+    /// The same by a clock that nobody sets.
+    pub(crate) at: Instant,
 }
 
 /// How the link fares.

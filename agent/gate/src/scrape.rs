@@ -16,9 +16,16 @@ pub(crate) type Wanted = Option<Vec<String>>;
 pub(crate) struct Collected {
     /// The text: `node_*` of every source, then `node_scrape_collector_*`.
     pub(crate) text: String,
-    /// The whole page with everything else, made once for all who share this collection.
+    /// The whole page, made once for all who share this collection.
+    pub(crate) whole: Forms,
+    /// The same without anything else.
+    pub(crate) node: Forms,
+}
+
+/// One body as it is and compressed.
+#[derive(Debug, Default)]
+pub(crate) struct Forms {
     plain: OnceLock<Bytes>,
-    /// The same, compressed.
     gzip: OnceLock<Bytes>,
 }
 
@@ -98,7 +105,7 @@ impl Scraper {
         *under_way = Some(UnderWay { wanted: wanted.clone(), result: result.clone() });
         let this = self.clone();
         tokio::spawn(async move {
-            let collected = this.turn.lock().await.collect(&this, &wanted).await;
+            let collected = this.in_turn(&wanted).await;
             // Who comes from here on gets a collection of its own.
             let mut under_way = this.under_way.lock().unwrap_or_else(PoisonError::into_inner);
             if under_way.as_ref().is_some_and(|one| one.wanted == wanted) {
@@ -113,6 +120,26 @@ impl Scraper {
             let _ = sender.send(Some(Arc::new(collected)));
         });
         result
+    }
+
+    /// Collects when the collections before have ended; waiting for them counts into the deadline. Of
+    /// that half is left to the sources, so that none is taken for one that hangs.
+    async fn in_turn(&self, wanted: &Wanted) -> Collected {
+        let (share, began) = (self.limits.deadline.mul_f64(0.9), Instant::now());
+        match tokio::time::timeout(share / 2, self.turn.lock()).await {
+            Ok(mut writer) => {
+                let left = share.saturating_sub(began.elapsed());
+                writer.collect(self, wanted, left).await
+            }
+            Err(_) => Writer::new(&self.reader).nothing(self, wanted),
+        }
+    }
+}
+
+fn want(wanted: &Wanted, name: &str) -> bool {
+    match wanted {
+        None => true,
+        Some(names) => names.binary_search_by(|probe| probe.as_str().cmp(name)).is_ok(),
     }
 }
 
@@ -129,42 +156,100 @@ impl Writer {
         Writer { outcomes: Outcomes::new(names), page: Page::default(), size: 0 }
     }
 
-    async fn collect(&mut self, scraper: &Scraper, wanted: &Wanted) -> Collected {
+    /// What is said when the turn did not come: no source succeeded.
+    fn nothing(mut self, scraper: &Scraper, wanted: &Wanted) -> Collected {
+        let reports = scraper.reader.reports();
+        let missed = reports.iter().filter(|report| want(wanted, report.name));
+        let outcomes: Vec<_> = missed.map(|one| (one.name, Duration::ZERO, false)).collect();
+        self.finish(String::new(), &outcomes)
+    }
+
+    async fn collect(&mut self, scraper: &Scraper, wanted: &Wanted, left: Duration) -> Collected {
         let limits = scraper.limits;
         let mut text = String::with_capacity(self.size);
         let mut outcomes = Vec::new();
-        let want = |name: &str| match wanted {
-            None => true,
-            Some(names) => names.binary_search_by(|probe| probe.as_str().cmp(name)).is_ok(),
-        };
-        let share = limits.deadline.mul_f64(0.9);
         scraper
             .reader
-            .round(want, share, |report, said| {
-                if let Some(said) = said {
-                    report.dropped = said.samples.saturating_sub(limits.series_max);
-                    text.push_str(match report.dropped {
-                        0 => said.text,
-                        _ => cut(said.text, limits.series_max).0,
-                    });
-                }
-                let success = said.is_some() && !matches!(report.failure, Some(Failure::Failed(_)));
-                outcomes.push((report.name, report.duration, success));
-            })
+            .round(
+                |name| want(wanted, name),
+                left,
+                |report, said| {
+                    if let Some(said) = said {
+                        report.dropped = said.samples.saturating_sub(limits.series_max);
+                        text.push_str(match report.dropped {
+                            0 => said.text,
+                            _ => cut(said.text, limits.series_max).0,
+                        });
+                    }
+                    let success =
+                        said.is_some() && !matches!(report.failure, Some(Failure::Failed(_)));
+                    outcomes.push((report.name, report.duration, success));
+                },
+            )
             .await;
+        self.finish(text, &outcomes)
+    }
+
+    fn finish(
+        &mut self,
+        mut text: String,
+        outcomes: &[(&'static str, Duration, bool)],
+    ) -> Collected {
         self.page.clear();
-        self.outcomes.write(&mut self.page, &outcomes);
+        self.outcomes.write(&mut self.page, outcomes);
         text.push_str(self.page.as_str());
         // The next one is about as long.
         self.size = self.size.max(text.len() + text.len() / 8);
-        Collected { text, plain: OnceLock::new(), gzip: OnceLock::new() }
+        Collected { text, whole: Forms::default(), node: Forms::default() }
     }
 }
 
-impl Collected {
-    /// The whole page in this form, made by the first who asks for it.
-    pub(crate) fn whole(&self, compressed: bool, make: impl FnOnce() -> Bytes) -> Bytes {
+impl Forms {
+    /// The body in this form, made by the first who asks for it.
+    pub(crate) fn get(&self, compressed: bool, make: impl FnOnce() -> Bytes) -> Bytes {
         let kept = if compressed { &self.gzip } else { &self.plain };
         kept.get_or_init(make).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pool::Pool;
+    use crate::reader::Readable;
+    use std::sync::mpsc::{Receiver, channel};
+
+    /// Hangs until its sender is dropped.
+    struct Hangs(Receiver<()>);
+
+    impl Readable for Hangs {
+        fn read(&mut self, _: &mut Page) -> Result<(), Failure> {
+            let _ = self.0.recv();
+            Ok(())
+        }
+
+        fn discover(&mut self) -> Result<(), Failure> {
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn waiting_for_another_collection_counts_into_the_deadline() {
+        let ((free_a, a), (free_b, b)) = (channel(), channel());
+        let sources: Vec<(_, Box<dyn Readable>)> =
+            vec![("a", Box::new(Hangs(a))), ("b", Box::new(Hangs(b)))];
+        let reader = Arc::new(Reader::new(Arc::new(Pool::default()), sources));
+        let limits = Limits { deadline: Duration::from_secs(1), series_max: 10 };
+        let scraper = Scraper::new(reader, limits);
+        let began = Instant::now();
+        let one = |name: &str| scraper.collect(Some(vec![name.to_owned()]));
+        let (a, b) = tokio::join!(one("a"), one("b"));
+        assert!(began.elapsed() < limits.deadline, "{:?}", began.elapsed());
+        for (name, collected) in [("a", a), ("b", b)] {
+            let text = collected.unwrap().text.clone();
+            let failed = format!("node_scrape_collector_success{{collector=\"{name}\"}} 0");
+            assert!(text.contains(&failed), "{text}");
+        }
+        drop((free_a, free_b));
     }
 }

@@ -15,7 +15,7 @@ use crate::app::{App, Reloaded};
 use crate::args::Args;
 use crate::config::{self, Config};
 use crate::facts::FactsDesk;
-use crate::http::{conn::Server, router};
+use crate::http::{conn::Server, metrics::Moment, router};
 use crate::judge::Judge;
 use crate::link::{self, Hardware};
 use crate::pool::Pool;
@@ -75,6 +75,7 @@ async fn serve(args: Args, config: Config, listeners: listen::Listeners) -> anyh
         news,
         read_once,
         stop: stopped.clone(),
+        moment: Moment::default(),
         pool: pool.clone(),
         root: args.root(),
         state: state.clone(),

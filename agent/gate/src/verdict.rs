@@ -13,7 +13,7 @@ use crate::sources;
 use axum::body::Bytes;
 use jiff::Timestamp;
 use socle_model::Status;
-use socle_model::bmc::{Degraded, SelRecord};
+use socle_model::bmc::{Degraded, SelRecord, Source};
 use socle_model::documents::{SENSORS_SCHEMA, STATUS_SCHEMA, SensorsDocument, StatusDocument};
 use socle_model::fault::one_line;
 use socle_model::metrics::{Page, cut};
@@ -21,7 +21,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout};
 
 /// The shortest and the longest time between two verdicts.
 const PACE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(5));
@@ -30,9 +30,14 @@ const SAVE_PACE: Duration = Duration::from_secs(4);
 /// How long the last save may take when the process ends.
 const LAST_SAVE: Duration = Duration::from_secs(1);
 
+/// How long the first verdict waits for the link to answer or to fail.
+const FIRST: Duration = Duration::from_millis(900);
+
 /// What was judged, and its share of the page.
 #[derive(Debug)]
 pub(crate) struct Verdict {
+    /// Whether anything was judged yet.
+    pub(crate) judged: bool,
     /// The status document; its `sources` are filled in when it is asked for.
     pub(crate) status: StatusDocument,
     /// The sensors document.
@@ -45,12 +50,15 @@ pub(crate) struct Verdict {
     pub(crate) ipmi_dropped: usize,
     /// The part of `socle_*` that only a verdict changes.
     pub(crate) own: Arc<Piece>,
+    /// How reading what the kernel tells of the hardware fares.
+    pub(crate) facts: Option<Source>,
 }
 
 impl Verdict {
     /// Before anything was judged: unknown.
     pub(crate) fn not_yet() -> Self {
         Verdict {
+            judged: false,
             status: StatusDocument {
                 schema: STATUS_SCHEMA.into(),
                 host: String::new(),
@@ -66,6 +74,7 @@ impl Verdict {
             ipmi: Arc::default(),
             ipmi_dropped: 0,
             own: Arc::default(),
+            facts: None,
         }
     }
 
@@ -113,6 +122,12 @@ impl Task {
     pub(crate) async fn run(mut self) {
         let mut saver = Saver::default();
         let mut records = Vec::new();
+        let (hardware, facts) = (&mut self.hardware, &mut self.facts);
+        let tried = async {
+            let _ = hardware.wait_for(|hardware| hardware.link.since.is_some()).await;
+        };
+        // A link that does neither is judged as not answered yet.
+        let _ = tokio::join!(timeout(FIRST, tried), facts.read(&self.pool));
         loop {
             let began = Instant::now();
             self.facts.read(&self.pool).await;
@@ -162,15 +177,19 @@ impl Task {
             why: format!("{why}; events and memory are kept in memory only until it works"),
         }));
         let reports = self.app.scraper().reader().reports();
+        let source = self.facts.source(Instant::now());
         let seen = Seen {
             now,
             facts: self.facts.last(),
             hardware: &hardware,
-            sources: reports.iter().filter_map(sources::kernel).collect(),
+            sources: reports.iter().filter_map(sources::kernel).chain(source.clone()).collect(),
             records: std::mem::take(records),
             interval_s: self.app.interval_s(),
         };
-        let judged = self.judge.judge(&seen);
+        let mut judged = self.judge.judge(&seen);
+        for line in judged.sensors.iter_mut().filter(|line| line.source == "kernel") {
+            line.at = self.facts.read_on();
+        }
         let facts = self.facts.last();
         let status = StatusDocument {
             schema: STATUS_SCHEMA.into(),
@@ -195,12 +214,14 @@ impl Task {
         let own = Piece::following(&before.own, page.as_str());
         let sensors_json = OnceLock::new();
         self.verdict.send_replace(Arc::new(Verdict {
+            judged: true,
             status,
             sensors,
             sensors_json,
             ipmi,
             ipmi_dropped,
             own,
+            facts: source,
         }));
         if !judged.events.is_empty() {
             let mut events = lock(&self.events);

@@ -167,3 +167,19 @@ fn no_root_half_at_all_is_known_soon() {
     assert_eq!(gate.get("/metrics").status, 200);
     assert!(began.elapsed() < Duration::from_secs(2));
 }
+
+#[test]
+fn the_first_page_after_a_restart_has_its_series() {
+    let mut gate = Gate::prepare();
+    let host = with_fan(&gate);
+    host.say(|said| said.manner = Manner::Late);
+    gate.spawn();
+    for restart in 0..2 {
+        let began = std::time::Instant::now();
+        let page = gate.get("/metrics");
+        assert_eq!(sample(page.text(), FAN), Some(1500.0), "restart {restart}");
+        assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+        gate.kill();
+        gate.spawn();
+    }
+}

@@ -1,6 +1,7 @@
 //! Connections: accepted, bounded in number and in patience, ended with the requests in flight.
 
 use crate::http::Peer;
+use crate::http::patient::{Limits, Patient, Told};
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
@@ -8,7 +9,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -20,6 +21,8 @@ pub(crate) const CONNECTIONS: usize = 256;
 /// How long a client may take to say what it wants, counted from the end of the last answer too.
 /// Longer than Prometheus' usual interval, so that its connection stays open.
 const HEADER_PATIENCE: Duration = Duration::from_secs(75);
+/// How long a client may take nothing of an answer, and how long it may take for all of it.
+const WRITE: Limits = Limits { still: Duration::from_secs(10), whole: Duration::from_secs(60) };
 /// The longest head of a request in bytes.
 const HEAD_LIMIT: usize = 16 << 10;
 /// What is left to requests in flight when the process is asked to end.
@@ -44,7 +47,18 @@ struct Table {
 struct Live {
     /// 0 while a request is being answered, else the tick of the end of the last one.
     idle_since: AtomicU64,
+    /// Whether the last answer is still being written.
+    writing: Arc<AtomicBool>,
     close: Notify,
+}
+
+impl Live {
+    fn idle_since(&self) -> u64 {
+        if self.writing.load(Ordering::Relaxed) {
+            return 0;
+        }
+        self.idle_since.load(Ordering::Relaxed)
+    }
 }
 
 impl Table {
@@ -58,14 +72,17 @@ impl Table {
         if live.len() >= CONNECTIONS {
             let (index, _) = live
                 .iter()
-                .map(|one| one.idle_since.load(Ordering::Relaxed))
+                .map(|one| one.idle_since())
                 .enumerate()
                 .filter(|(_, since)| *since > 0)
                 .min_by_key(|(_, since)| *since)?;
             live.swap_remove(index).close.notify_one();
         }
-        let entered =
-            Arc::new(Live { idle_since: AtomicU64::new(self.tick()), close: Notify::new() });
+        let entered = Arc::new(Live {
+            idle_since: AtomicU64::new(self.tick()),
+            writing: Arc::default(),
+            close: Notify::new(),
+        });
         live.push(entered.clone());
         Some(entered)
     }
@@ -125,11 +142,11 @@ impl Server {
             let answer = inner.call(request);
             let (busy, clock) = (busy.clone(), clock.clone());
             async move {
-                let answer = answer.await;
-                busy.idle_since.store(clock.tick(), Ordering::Relaxed);
-                answer
+                let done = move || busy.idle_since.store(clock.tick(), Ordering::Relaxed);
+                answer.await.map(|answer| answer.map(|body| Told::new(body, done)))
             }
         });
+        let stream = Patient::new(stream, WRITE, live.writing.clone());
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_PATIENCE)

@@ -6,7 +6,8 @@ use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 const CONTENT_TYPE: HeaderValue =
     HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
@@ -43,13 +44,36 @@ pub(crate) async fn socle(State(app): State<Arc<App>>, headers: HeaderMap) -> Re
 
 /// Which parts of the page are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Parts {
+pub(crate) struct Parts {
     node: bool,
     ipmi: bool,
     socle: bool,
 }
 
 const WHOLE: Parts = Parts { node: true, ipmi: true, socle: true };
+const NODE: Parts = Parts { node: true, ipmi: false, socle: false };
+
+/// How long a body without the kernel's sources serves all who ask.
+const SHARED: Duration = Duration::from_millis(500);
+
+/// Bodies without the kernel's sources, kept for a moment: many clients who ask at once, or do not
+/// read, hold one copy. Of each kind there is one, so there are few.
+#[derive(Debug, Default)]
+pub(crate) struct Moment(Mutex<Vec<((Parts, bool), Instant, Bytes)>>);
+
+impl Moment {
+    fn get(&self, parts: Parts, compress: bool, make: impl FnOnce() -> Bytes) -> Bytes {
+        let (kind, now) = ((parts, compress), Instant::now());
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|(_, made, _)| now.saturating_duration_since(*made) < SHARED);
+        if let Some((_, _, body)) = kept.iter().find(|(one, ..)| *one == kind) {
+            return body.clone();
+        }
+        let body = make();
+        kept.push((kind, now, body.clone()));
+        body
+    }
+}
 
 async fn serve(
     app: Arc<App>,
@@ -64,15 +88,20 @@ async fn serve(
     };
     let compress = accepts_gzip(headers);
     if !parts.node {
-        return answer(body(&app, "", parts, compress), compress);
+        let make = || body(&app, "", parts, compress);
+        return answer(app.moment.get(parts, compress, make), compress);
     }
-    let shared = wanted.is_none() && parts == WHOLE;
+    let everything = wanted.is_none();
     let Some(collected) = scraper.collect(wanted).await else {
         let text = "the collection was lost; see the log of socle-gate\n";
         return (StatusCode::INTERNAL_SERVER_ERROR, text).into_response();
     };
     let make = || body(&app, &collected.text, parts, compress);
-    let body = if shared { collected.whole(compress, make) } else { make() };
+    let body = match parts {
+        WHOLE if everything => collected.whole.get(compress, make),
+        NODE if everything => collected.node.get(compress, make),
+        _ => make(),
+    };
     answer(body, compress)
 }
 
@@ -168,6 +197,19 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_copy_for_all_who_ask_at_once() {
+        let moment = Moment::default();
+        let ipmi = Parts { node: false, ipmi: true, socle: false };
+        let first = moment.get(ipmi, false, || Bytes::from(vec![1; 64]));
+        let second = moment.get(ipmi, false, || Bytes::from(vec![2; 64]));
+        assert_eq!(first.as_ptr(), second.as_ptr());
+        assert_eq!(moment.get(ipmi, true, || Bytes::from(vec![3; 64])).first(), Some(&3));
+        moment.0.lock().unwrap().iter_mut().for_each(|(_, made, _)| *made -= SHARED);
+        assert_eq!(moment.get(ipmi, false, || Bytes::from(vec![4; 64])).first(), Some(&4));
+        assert_eq!(moment.0.lock().unwrap().len(), 1, "old ones go");
+    }
 
     #[test]
     fn gzip_is_given_to_those_who_take_it() {

@@ -4,11 +4,13 @@ pub(crate) mod access;
 pub(crate) mod conn;
 pub(crate) mod metrics;
 pub(crate) mod page;
+mod patient;
 pub(crate) mod v1;
 
 use crate::app::App;
 use axum::Router;
 use axum::body::Body;
+use axum::extract::State;
 use axum::http::{HeaderValue, Request, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse as _, Response};
@@ -39,13 +41,20 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/metrics/node", get(metrics::node))
         .route("/metrics/ipmi", get(metrics::ipmi))
         .route("/metrics/socle", get(metrics::socle))
+        .merge(local)
+        .route_layer(middleware::from_fn_with_state(app.clone(), judged))
         .route("/healthz", get(v1::healthz))
         .route("/readyz", get(v1::readyz))
-        .merge(local)
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn(no_body))
         .with_state(app)
+}
+
+/// Holds what shows a verdict until there is one.
+async fn judged(State(app): State<Arc<App>>, request: Request<Body>, next: Next) -> Response {
+    app.judged().await;
+    next.run(request).await
 }
 
 async fn not_found() -> Response {

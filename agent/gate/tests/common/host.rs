@@ -17,6 +17,8 @@ use std::sync::{Arc, Mutex};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Manner {
     Good,
+    /// The same after 0.3 s.
+    Late,
     /// Takes the call and says nothing.
     Hang,
     /// Answers with bytes that are no JSON.
@@ -145,7 +147,10 @@ fn answer(stream: &mut UnixStream, call: Result<Call, CallError>, said: &mut Sai
             answer_frame(&Records { started: said.snapshot.started, records, more }, false).unwrap()
         }
         Ok(Call::Watch) => match said.manner {
-            Manner::Good => {
+            Manner::Good | Manner::Late => {
+                if said.manner == Manner::Late {
+                    (0..15).for_each(|_| super::pause());
+                }
                 let frame = seen(said);
                 said.streams.push(stream.try_clone().unwrap());
                 frame
