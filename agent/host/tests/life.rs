@@ -165,8 +165,11 @@ fn a_device_that_another_holds_is_refused_with_its_pid() {
     fs::write(dir.path().join("socle.toml"), config).unwrap();
     let said = with_sockets(dir.path()).output().unwrap();
     assert_eq!(said.status.code(), Some(2));
-    let named = format!("(pid {})", std::process::id());
-    assert!(text(&said.stderr).contains(&named), "{}", text(&said.stderr));
+    let holder = format!("(pid {})", std::process::id());
+    let device = format!("{}: stop the other agent", path.display());
+    for named in [holder, device] {
+        assert!(text(&said.stderr).contains(&named), "{}", text(&said.stderr));
+    }
     drop(pair);
 }
 
