@@ -38,6 +38,7 @@ fn complete(records: Vec<Vec<u8>>, quirks: Quirks) -> usize {
     for (got, sent) in walk.records.iter().zip(&records) {
         assert_eq!(got.body, sent[5..], "{quirks:?}");
     }
+    assert_eq!(walk.stamp().is_none(), quirks.device_only, "only device SDRs have no stamp");
     assert!(walk.bad.is_empty(), "{quirks:?}");
     bmc.commands
 }
