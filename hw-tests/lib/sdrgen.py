@@ -92,8 +92,9 @@ def full_record(s):
              f["m"] & 0xFF, (f["m"] >> 8 & 3) << 6, f["b"] & 0xFF, (f["b"] >> 8 & 3) << 6, 0,
              (f["r_exp"] & 0xF) << 4 | f["b_exp"] & 0xF, 0, 0, 0, 0, 0xFF, 0]
     raw = s["raw_thresholds"]
+    name = s["name"] + s["pad"]
     body += [raw[5], raw[4], raw[3], raw[2], raw[1], raw[0], 0, 0, 0, 0, 0]
-    return record(0x01, body + encode_name(s["name"], s["encoding"]))
+    return record(0x01, body + encode_name(name, s["encoding"]))
 
 
 def compact_record(s):
@@ -183,7 +184,7 @@ def set_states(b, s, number, bits):
 
 
 def add_analog(b, kind, name, formula, *, typ, unit, entity, lun=0, encoding=LATIN, percent=0, rate=0, modifier=(0, 0),
-               fault=None, unreadable=None, raw=None, thresholds=True, six=False):
+               fault=None, unreadable=None, raw=None, thresholds=True, six=False, pad=""):
     """One full record with its sensor; `fault` is the index of a threshold that is passed."""
     fmt, m, bb, k1, k2, lin = formula
     f = {"format": fmt, "m": m, "b": bb, "b_exp": k1, "r_exp": k2, "linearization": lin, "unit": unit,
@@ -203,7 +204,7 @@ def add_analog(b, kind, name, formula, *, typ, unit, entity, lun=0, encoding=LAT
         mask = 0x3F
         raw = limits[fault] - 1 if fault < 3 else limits[fault] + 1
     number = b.numbers(lun)
-    s = {"name": name, "encoding": encoding, "lun": lun, "number": number, "entity_id": entity,
+    s = {"name": name, "pad": pad, "encoding": encoding, "lun": lun, "number": number, "entity_id": entity,
          "entity_instance": rng.randrange(1, 0x20), "type": typ, "code": 0x01, "formula": f, "kind": kind,
          "threshold_mask": mask, "raw_thresholds": [v if mask >> i & 1 else 0 for i, v in enumerate(limits)],
          "raw": raw, "unreadable": unreadable, "possible": mask, "share": 1, "record_type": 1}
@@ -320,6 +321,7 @@ def add_odd(b, hostile):
     for name, encoding in (("SIXBIT_7", SIX_BIT), ("12.0-45 6789", BCD)):
         add_analog(b, "named", name, (0, 1, 0, 0, 0, 0), typ=0x01, unit=1, entity=7,
                    encoding=encoding if hostile else LATIN)  # their bytes are not UTF-8, FreeIPMI prints them
+    add_analog(b, "named", "PADDED_T", (0, 1, 0, 0, 0, 0), typ=0x01, unit=1, entity=7, pad="  ")
     if hostile:
         add_hostile(b)
     else:

@@ -14,7 +14,7 @@ fn sigterm_ends_it_cleanly() {
     let mut gate = Gate::start();
     let idle = std::net::TcpStream::connect(gate.address).unwrap();
     gate.signal(Signal::SIGTERM);
-    let status = gate.ended(Duration::from_secs(4));
+    let status = gate.ended(Duration::from_secs(6));
     assert!(status.success(), "{status}: {}", gate.log());
     drop(idle);
 }
@@ -26,7 +26,7 @@ fn a_follower_does_not_hold_up_the_end() {
     let text = b"GET /v1/events?follow=1 HTTP/1.1\r\nHost: localhost\r\n\r\n";
     std::io::Write::write_all(&mut (&follower), text).unwrap();
     gate.signal(Signal::SIGTERM);
-    assert!(gate.ended(Duration::from_secs(4)).success());
+    assert!(gate.ended(Duration::from_secs(6)).success());
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn the_watchdog_is_fed_and_ready_is_said() {
     assert!(heard.contains("RELOADING=1"), "{heard}");
     assert!(heard.contains("MONOTONIC_USEC="), "{heard}");
     gate.signal(Signal::SIGTERM);
-    assert!(gate.ended(Duration::from_secs(4)).success());
+    assert!(gate.ended(Duration::from_secs(6)).success());
 }
 
 fn set_head(said: &mut common::host::Said, head: u64) {

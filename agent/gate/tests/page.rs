@@ -82,7 +82,7 @@ fn a_source_that_hangs_costs_only_itself_and_comes_back() {
     assert!(line["state"] == "failing" && line["error"].as_str().unwrap().contains("hang"));
     let second = Instant::now();
     gate.get("/metrics");
-    assert!(second.elapsed() < Duration::from_millis(500), "a known hang costs no time");
+    assert!(second.elapsed() < Duration::from_secs(1), "a known hang costs no time");
 
     // The writer comes: the read returns, and the next page has the source again.
     let mut fifo = fs::OpenOptions::new().write(true).open(&path).unwrap();

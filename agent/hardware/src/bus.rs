@@ -2,8 +2,9 @@
 //! and comes back when the device does.
 
 use crate::device::{self, OpenError};
-use crate::presence::{announced, module_loaded};
+use crate::presence::{announced, module_loaded, on_ssif};
 use crate::sel_ring::SelRing;
+use crate::sensors::Sensors;
 use crate::session::{End, Session};
 use crate::settings::Settings;
 use socle_ipmi::Transport;
@@ -42,11 +43,12 @@ impl Seen {
     pub fn starting() -> Self {
         let source = Source {
             name: "ipmi".into(),
-            state: SourceState::Ok,
+            // No data yet: to call that well would show a machine nobody has looked at as healthy.
+            state: SourceState::Failing,
             last_data: None,
             duration_s: None,
             errors: 0,
-            error: None,
+            error: Some("not looked yet: the first sweep has not ended".into()),
         };
         Seen { bmc: Bmc::Starting, source, degraded: Vec::new() }
     }
@@ -142,6 +144,7 @@ impl Bus {
             degraded: Vec::new(),
             tail: Tail::default(),
             last: None,
+            sensors: Sensors::default(),
         };
         let body = move || {
             worker.run(first);
@@ -192,10 +195,12 @@ pub(crate) struct Worker {
     orders: Receiver<Order>,
     pub(crate) beat: Arc<Beat>,
     source: Source,
-    pub(crate) degraded: Vec<Degraded>,
+    degraded: Vec<Degraded>,
     /// The place in the log, kept while the device comes and goes: no record is told twice.
     pub(crate) tail: Tail,
     last: Option<Box<BmcData>>,
+    /// The sensors of `last`, for a session whose own walk fails.
+    pub(crate) sensors: Sensors,
 }
 
 impl Worker {
@@ -210,7 +215,7 @@ impl Worker {
                     self.last = said;
                     match end {
                         End::Stop => return,
-                        End::Reopen => {}
+                        End::Reopen => self.forget(),
                         End::Gone(why) => self.gone(&why),
                     }
                 }
@@ -218,13 +223,35 @@ impl Worker {
             }
             match self.wait(pause) {
                 Some(Order::Stop) => return,
-                Some(Order::Settings(settings)) => self.settings = settings,
+                Some(Order::Settings(settings)) => {
+                    let moved = self.adopt(settings);
+                    if moved {
+                        self.forget();
+                    }
+                }
                 None => {}
             }
             pause = (pause * 2).min(OPEN_MOST);
             self.beat.busy();
             opened = (self.opener)(&self.settings);
         }
+    }
+
+    /// Takes new settings; says whether they name another device.
+    pub(crate) fn adopt(&mut self, settings: Settings) -> bool {
+        let moved = settings.device != self.settings.device;
+        self.settings = settings;
+        moved
+    }
+
+    /// Another device may be another BMC: nothing that was known holds for it.
+    fn forget(&mut self) {
+        self.last = None;
+        self.sensors = Sensors::default();
+        self.tail = Tail::default();
+        self.degraded.clear();
+        self.source = Source { errors: self.source.errors, ..Seen::starting().source };
+        self.tell(Bmc::Starting);
     }
 
     /// Waits for its time, or for an order.
@@ -274,6 +301,12 @@ impl Worker {
                 format!("{device}: {error}"),
                 "stop the other agent; one at a time may ask the BMC".into(),
             ),
+            OpenError::Busy => self.lost(
+                format!("{device}: {error}"),
+                "wait: it is opened again by itself; if it stays so, end the tool that holds the IPMI \
+                 device (`fuser -v` on it names it)"
+                    .into(),
+            ),
             OpenError::Other(_) => self.lost(
                 format!("{device}: {error}"),
                 "check `[ipmi] device` in the configuration".into(),
@@ -282,14 +315,17 @@ impl Worker {
     }
 
     fn missing_remedy(&self) -> String {
+        // An SSIF interface is on the SMBus: ipmi_si never finds it.
+        let driver = if on_ssif(&self.root) { "ipmi_ssif" } else { "ipmi_si" };
         let loaded = |module| module_loaded(&self.root, module);
-        match (loaded("ipmi_devintf"), loaded("ipmi_si") || loaded("ipmi_ssif")) {
-            (true, true) => "the drivers are loaded but found no BMC: look at the kernel log for \
-                             ipmi_si, and whether the firmware switched the interface off"
-                .into(),
-            (true, false) => "modprobe ipmi_si".into(),
+        match (loaded("ipmi_devintf"), loaded(driver)) {
+            (true, true) => format!(
+                "the drivers are loaded but found no BMC: look at the kernel log for {driver}, and \
+                 whether the firmware switched the interface off"
+            ),
+            (true, false) => format!("modprobe {driver}"),
             (false, true) => "modprobe ipmi_devintf".into(),
-            (false, false) => "modprobe ipmi_devintf ; modprobe ipmi_si".into(),
+            (false, false) => format!("modprobe ipmi_devintf ; modprobe {driver}"),
         }
     }
 
@@ -310,12 +346,19 @@ impl Worker {
         self.tell(Bmc::Unknown { cause, remedy, last });
     }
 
-    /// Publishes what the BMC said. `fault` is what went wrong in the meantime.
-    pub(crate) fn present(&mut self, data: &BmcData, fault: Option<String>) {
-        if self.source.state != SourceState::Ok || self.source.last_data.is_none() {
+    /// Publishes what the BMC said. `fault` is what went wrong in the meantime; `incomplete` says why
+    /// sensors may be missing, which is no working source.
+    pub(crate) fn present(
+        &mut self,
+        data: &BmcData,
+        fault: Option<String>,
+        incomplete: Option<&str>,
+    ) {
+        let state = if incomplete.is_some() { SourceState::Failing } else { SourceState::Ok };
+        if self.source.state != state || self.source.last_data.is_none() {
             tracing::info!(sensors = data.sensors.len(), "the BMC answers");
         }
-        self.source.state = SourceState::Ok;
+        self.source.state = state;
         if let Some(fault) = fault {
             self.source.errors = self.source.errors.saturating_add(1);
             if self.source.error.as_ref() != Some(&fault) {
@@ -323,7 +366,7 @@ impl Worker {
             }
             self.source.error = Some(fault);
         } else {
-            self.source.error = None;
+            self.source.error = incomplete.map(str::to_owned);
         }
         self.source.last_data = Some(Timestamp::now());
         self.source.duration_s = data.sweep_s;
@@ -338,6 +381,13 @@ impl Worker {
     /// What was known of the BMC before the device went away, for the session to go on with.
     pub(crate) fn take_last(&mut self) -> Option<Box<BmcData>> {
         self.last.take()
+    }
+
+    /// Says why a feature is weaker here than designed, or that it no longer is.
+    pub(crate) fn weaker(&mut self, feature: &str, why: Option<String>) {
+        self.degraded.retain(|degraded| degraded.feature != feature);
+        let why = why.map(|why| Degraded { feature: feature.into(), why });
+        self.degraded.extend(why);
     }
 
     fn tell(&mut self, bmc: Bmc) {

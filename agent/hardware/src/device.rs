@@ -33,6 +33,9 @@ pub enum OpenError {
         /// Which, if `/proc/locks` tells.
         pid: Option<u32>,
     },
+    /// The driver lets nobody else in now.
+    #[error("another driver or tool holds it")]
+    Busy,
     /// Anything else.
     #[error("it cannot be opened: {0}")]
     Other(String),
@@ -65,6 +68,7 @@ fn unopened(error: &io::Error) -> OpenError {
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::ENOENT | Errno::ENODEV | Errno::ENXIO) => OpenError::Missing,
         Some(Errno::EACCES | Errno::EPERM) => OpenError::Denied,
+        Some(Errno::EBUSY) => OpenError::Busy,
         _ => OpenError::Other(error.to_string()),
     }
 }
@@ -199,6 +203,14 @@ mod tests {
         let answer = terminal.exchange(&request, Duration::from_millis(50));
         assert!(matches!(answer, Err(TransportError::Gone(_))), "{answer:?}");
         fs::remove_dir_all(&dir).unwrap();
+    }
+
+    #[test]
+    fn a_busy_driver_is_no_wrong_configuration() {
+        let unopened = |errno: Errno| unopened(&io::Error::from_raw_os_error(errno as i32));
+        assert!(matches!(unopened(Errno::EBUSY), OpenError::Busy));
+        assert!(matches!(unopened(Errno::ENXIO), OpenError::Missing));
+        assert!(matches!(unopened(Errno::EIO), OpenError::Other(_)));
     }
 
     #[test]

@@ -17,13 +17,22 @@ pub fn announced(root: &Path) -> Option<String> {
     smbios_says(root).or_else(|| acpi_says(root)).or_else(|| driver_says(root))
 }
 
-fn smbios_says(root: &Path) -> Option<String> {
+/// Whether SMBIOS says that the BMC is reached over the SMBus (SSIF).
+#[must_use]
+pub fn on_ssif(root: &Path) -> bool {
+    smbios_entry(root).is_some_and(|found| found.interface == 4)
+}
+
+fn smbios_entry(root: &Path) -> Option<smbios::Announced> {
     let entry = read(&root.join("sys/firmware/dmi/entries/38-0/raw"));
-    let found = entry.as_deref().and_then(smbios::announced).or_else(|| {
+    entry.as_deref().and_then(smbios::announced).or_else(|| {
         let table = read(&root.join("sys/firmware/dmi/tables/DMI"))?;
         smbios::management_controller(&table)
-    });
-    match found {
+    })
+}
+
+fn smbios_says(root: &Path) -> Option<String> {
+    match smbios_entry(root) {
         Some(found) => Some(format!("SMBIOS ({})", found.words())),
         // The folder's name can be seen by anyone, what it holds only by root.
         None => root.join("sys/firmware/dmi/entries/38-0").is_dir().then(|| "SMBIOS".into()),

@@ -8,9 +8,10 @@ use socle_ipmi::sensor::units::{self, Unit};
 use socle_ipmi::sensor::{self, Reading, discrete};
 use socle_model::bmc::{BmcInfo, Chassis, SelRecord, Sensor};
 use socle_model::{Absent, Quantity, Thresholds, Timestamp};
+use std::collections::HashMap;
 
 /// A sensor as its record describes it, without a reading.
-pub(crate) fn blank(record: &SensorRecord) -> Sensor {
+fn blank(record: &SensorRecord) -> Sensor {
     let unit = Unit::parse(record.units);
     let analog = record.analog.is_some();
     let absent = if record.readable() { Absent::NotAnswered } else { Absent::NotReadable };
@@ -38,14 +39,43 @@ pub(crate) fn blank(record: &SensorRecord) -> Sensor {
         asserted: 0,
         states: Vec::new(),
         status_disagrees: false,
+        rising: record.rising(None),
         thresholds: Thresholds::default(),
         at: None,
     }
 }
 
+/// The sensors of these records, with the readings that `former` has of the same ones: a sensor that was
+/// read before the records were walked again is not one that was never asked.
+pub(crate) fn renewed(records: &[SensorRecord], former: Vec<Sensor>) -> Vec<Sensor> {
+    let key = |sensor: &Sensor| (sensor.owner, sensor.lun, sensor.number, sensor.name.clone());
+    let read = former.into_iter().filter(|sensor| sensor.at.is_some());
+    let mut read: HashMap<_, _> = read.map(|sensor| (key(&sensor), sensor)).collect();
+    let one = |record| {
+        let new = blank(record);
+        match read.remove(&key(&new)) {
+            // Under another type or unit the old number would mean something else.
+            Some(old) if old.event_type == new.event_type && old.unit == new.unit => Sensor {
+                value: old.value,
+                absent: old.absent,
+                why: old.why,
+                step: old.step,
+                asserted: old.asserted,
+                states: old.states,
+                status_disagrees: old.status_disagrees,
+                thresholds: old.thresholds,
+                at: old.at,
+                ..new
+            },
+            _ => new,
+        }
+    };
+    records.iter().map(one).collect()
+}
+
 fn unread(record: &SensorRecord) -> String {
     if record.readable() {
-        "not read yet".into()
+        "not asked yet".into()
     } else if record.kind == 0x03 {
         "an event-only record has no reading".into()
     } else if record.owner & 1 == 1 {
@@ -88,6 +118,7 @@ pub(crate) fn fill(sensor: &mut Sensor, record: &SensorRecord, reading: &Reading
     sensor.asserted = reading.asserted;
     sensor.states = record.states(reading.asserted);
     sensor.status_disagrees = reading.disagrees;
+    sensor.rising = reading.rising;
     sensor.at = Some(at);
 }
 

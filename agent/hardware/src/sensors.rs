@@ -5,7 +5,7 @@ use crate::session::{Halt, Session};
 use socle_ipmi::sdr::{self, Record, SensorRecord};
 use socle_ipmi::sensor::{GetFactors, GetReading, GetThresholds, RawThresholds};
 use socle_ipmi::sweep::Outcome;
-use socle_ipmi::{CallError, TransportError};
+use socle_ipmi::{CallError, Completion, TransportError};
 use socle_model::{Absent, Timestamp};
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,8 @@ use std::time::{Duration, Instant};
 const SENSORS_MAX: usize = 4096;
 /// How often thresholds are asked again: somebody may set them at the BMC.
 const THRESHOLDS_EVERY: Duration = Duration::from_secs(600);
+/// How soon thresholds are asked again that the BMC did not tell when it was asked.
+const THRESHOLDS_AGAIN: Duration = Duration::from_secs(60);
 /// A sensor that was silent so many sweeps in a row is asked rarely.
 const SILENT_SWEEPS: u32 = 3;
 
@@ -22,6 +24,12 @@ pub(crate) struct Sensors {
     pub(crate) records: Vec<SensorRecord>,
     /// Records that could not be decoded.
     pub(crate) bad: Vec<(u16, String)>,
+    /// How many sensors the repository holds beyond those that are kept.
+    pub(crate) cut: usize,
+    /// How many records they are from.
+    pub(crate) of_records: usize,
+    /// Whether the walk that found them reached its end.
+    pub(crate) whole: bool,
     asked: Vec<Asked>,
 }
 
@@ -30,7 +38,8 @@ pub(crate) struct Sensors {
 struct Asked {
     /// Its place among the records.
     place: usize,
-    thresholds: [Option<f64>; 6],
+    /// The last ones that were told, by the BMC or else by the record.
+    thresholds: Option<[Option<f64>; 6]>,
     /// When its thresholds are to be asked for.
     due: Option<Instant>,
     silent_sweeps: u32,
@@ -39,24 +48,42 @@ struct Asked {
 impl Sensors {
     /// The sensors of these records.
     pub(crate) fn of(records: &[Record], now: Instant) -> Self {
-        let mut sensors = Sensors::default();
+        let mut sensors = Sensors { of_records: records.len(), ..Sensors::default() };
         for record in records {
             match sdr::sensors(record) {
                 Ok(found) => sensors.records.extend(found),
                 Err(short) => sensors.bad.push((record.id, short.to_string())),
             }
         }
+        sensors.cut = sensors.records.len().saturating_sub(SENSORS_MAX);
         sensors.records.truncate(SENSORS_MAX);
         let readable = sensors.records.iter().enumerate().filter(|(_, record)| record.readable());
         sensors.asked = readable
             .map(|(place, record)| Asked {
                 place,
-                thresholds: [None; 6],
+                thresholds: None,
                 due: (record.threshold_based() && record.analog.is_some()).then_some(now),
                 silent_sweeps: 0,
             })
             .collect();
         sensors
+    }
+
+    /// Every threshold is asked for again: a BMC that was reset may have others than before.
+    pub(crate) fn thresholds_due(&mut self, now: Instant) {
+        for asked in &mut self.asked {
+            asked.due = asked.due.map(|due| due.min(now));
+        }
+    }
+
+    fn threshold_due(&mut self, n: usize, at: Instant) {
+        if let Some(asked) = self.asked.get_mut(n) {
+            asked.due = asked.due.map(|due| due.min(at));
+        }
+    }
+
+    fn limits(&self, n: usize) -> [Option<f64>; 6] {
+        self.asked.get(n).and_then(|asked| asked.thresholds).unwrap_or_default()
     }
 
     /// How many can be asked.
@@ -74,7 +101,7 @@ impl Session<'_> {
         let Some(record) = self.sensors.records.get(place).cloned() else {
             return Ok(Outcome::Refused);
         };
-        self.read_thresholds(n, place, &record)?;
+        let fresh = self.read_thresholds(n, place, &record)?;
         let (number, lun) = (record.number, record.lun);
         let answer = self.asked(&GetReading { number, lun })?;
         let at = Timestamp::now();
@@ -86,9 +113,14 @@ impl Session<'_> {
             true => Some(self.asked(&GetFactors { number, lun, raw: raw.raw })?),
             false => None,
         };
-        let limits = self.sensors.asked.get(n).map_or([None; 6], |asked| asked.thresholds);
         let factors_or_none = factors.as_ref().and_then(|factors| factors.as_ref().ok());
-        let reading = record.decode(&raw, factors_or_none, &limits);
+        let mut reading = record.decode(&raw, factors_or_none, &self.sensors.limits(n));
+        if reading.disagrees && !fresh {
+            // The BMC sees no threshold passed: it may have other ones by now than we remember.
+            self.sensors.threshold_due(n, Instant::now());
+            self.read_thresholds(n, place, &record)?;
+            reading = record.decode(&raw, factors_or_none, &self.sensors.limits(n));
+        }
         if let Some(sensor) = self.data.sensors.get_mut(place) {
             fill(sensor, &record, &reading, at);
             if let Some(Err(error)) = factors {
@@ -101,6 +133,7 @@ impl Session<'_> {
         if let Some(asked) = self.sensors.asked.get_mut(n) {
             asked.silent_sweeps = 0;
         }
+        self.answered += 1;
         Ok(Outcome::Answered)
     }
 
@@ -131,22 +164,31 @@ impl Session<'_> {
         Outcome::Silent
     }
 
-    /// Thresholds when they are due: the BMC's own, else those of the record.
+    /// Thresholds when they are due: the BMC's own, else those of the record. Says whether they were
+    /// due. Where the BMC is silent the former ones stay.
     fn read_thresholds(
         &mut self,
         n: usize,
         place: usize,
         record: &SensorRecord,
-    ) -> Result<(), Halt> {
+    ) -> Result<bool, Halt> {
         let now = Instant::now();
-        let due = self.sensors.asked.get(n).and_then(|asked| asked.due);
-        if due.is_none_or(|due| due > now) {
-            return Ok(());
+        let Some(asked) = self.sensors.asked.get(n) else { return Ok(false) };
+        let known = asked.thresholds.is_some();
+        if asked.due.is_none_or(|due| due > now) {
+            return Ok(false);
         }
         let (number, lun) = (record.number, record.lun);
-        let raw = match self.asked(&GetThresholds { number, lun })? {
-            Ok(raw) => raw,
-            Err(_) => record.record_thresholds(),
+        let (raw, wait) = match self.asked(&GetThresholds { number, lun })? {
+            Ok(raw) => (raw, THRESHOLDS_EVERY),
+            Err(error) if passing(&error) && known => {
+                if let Some(asked) = self.sensors.asked.get_mut(n) {
+                    asked.due = Some(now + THRESHOLDS_AGAIN);
+                }
+                return Ok(true);
+            }
+            Err(error) if passing(&error) => (record.record_thresholds(), THRESHOLDS_AGAIN),
+            Err(_) => (record.record_thresholds(), THRESHOLDS_EVERY),
         };
         let values = match record.non_linear() {
             true => self.non_linear_thresholds(record, &raw)?,
@@ -155,13 +197,13 @@ impl Session<'_> {
         // Spread over the period, so that no sweep asks all of them again.
         let part = u32::try_from(n % 16).unwrap_or_default();
         if let Some(asked) = self.sensors.asked.get_mut(n) {
-            asked.thresholds = values;
-            asked.due = Some(now + THRESHOLDS_EVERY + THRESHOLDS_EVERY / 16 * part);
+            asked.thresholds = Some(values);
+            asked.due = Some(now + wait + wait / 16 * part);
         }
         if let Some(sensor) = self.data.sensors.get_mut(place) {
             sensor.thresholds = thresholds(values);
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Thresholds of a sensor whose factors differ from reading to reading.
@@ -178,5 +220,14 @@ impl Session<'_> {
             *value = factors.ok().and_then(|factors| record.value(raw, Some(&factors)));
         }
         Ok(values)
+    }
+}
+
+/// Whether asking again soon may help.
+fn passing(error: &CallError) -> bool {
+    match error {
+        CallError::Transport(error) => !matches!(error, TransportError::Refused(_)),
+        CallError::Completion(code) => code.passing() || *code == Completion::UNSPECIFIED,
+        CallError::Torn(_) => true,
     }
 }

@@ -2,13 +2,13 @@
 //! in the pauses. Silence is waited out with longer and longer pauses; what was learnt stays.
 
 use crate::bus::{Order, Worker};
+use crate::records::Walked;
 use crate::sensors::Sensors;
 use socle_ipmi::app::{DeviceId, GetDeviceId};
-use socle_ipmi::sdr::walk::Stamp;
 use socle_ipmi::sweep::{Due, Outcome, Sweep};
 use socle_ipmi::{CallError, Command, Completion, Request, Response, Transport, TransportError};
 use socle_model::Timestamp;
-use socle_model::bmc::{BmcData, Degraded};
+use socle_model::bmc::BmcData;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
@@ -56,19 +56,24 @@ pub(crate) struct Session<'a> {
     transport: Box<dyn Transport + Send>,
     began: Instant,
     silent_run: u32,
-    last_took: Duration,
+    /// How long the bus was busy since the last rest from it.
+    spent: Duration,
     /// Whether the data below are of a whole sweep, be it of an earlier session.
     known: bool,
     pub(crate) data: BmcData,
     pub(crate) sensors: Sensors,
-    /// The repository that was walked, if it was walked to its end.
-    pub(crate) stamp: Option<Stamp>,
+    /// The records that were walked, if they were walked to their end.
+    pub(crate) walked: Option<Walked>,
+    /// Why the sensors are not those of a walk that reached its end.
+    pub(crate) incomplete: Option<String>,
     pub(crate) walk_at: Instant,
     pub(crate) failed_walks: u32,
     pub(crate) identity: Option<(Instant, DeviceId)>,
     pub(crate) no_power_for: u32,
     /// Whether every sensor has been asked since the records were read.
     pub(crate) whole_sweep: bool,
+    /// Sensors that answered in this sweep.
+    pub(crate) answered: usize,
     shown: Instant,
     /// What went wrong in this sweep.
     pub(crate) fault: Option<String>,
@@ -81,22 +86,26 @@ impl<'a> Session<'a> {
         let last = worker.take_last();
         let known = last.is_some();
         let data = last.map(|last| *last).unwrap_or_default();
+        let mut sensors = std::mem::take(&mut worker.sensors);
+        sensors.thresholds_due(Instant::now());
         let now = Instant::now();
         Session {
             worker,
             transport,
             began: now,
             silent_run: 0,
-            last_took: Duration::ZERO,
+            spent: Duration::ZERO,
             known,
             data,
-            sensors: Sensors::default(),
-            stamp: None,
+            sensors,
+            walked: None,
+            incomplete: None,
             walk_at: now,
             failed_walks: 0,
             identity: None,
             no_power_for: 0,
             whole_sweep: false,
+            answered: 0,
             shown: now,
             fault: None,
             restricted: BTreeSet::new(),
@@ -115,6 +124,9 @@ impl<'a> Session<'a> {
                 break end;
             }
         };
+        if self.known {
+            self.worker.sensors = self.sensors;
+        }
         (end, self.known.then(|| Box::new(self.data)))
     }
 
@@ -140,6 +152,7 @@ impl<'a> Session<'a> {
         }
         self.silent_run = 0;
         self.whole_sweep = false;
+        self.sensors.thresholds_due(Instant::now());
         // It may be another one now, with another repository.
         self.identity = None;
         Ok(())
@@ -160,13 +173,12 @@ impl<'a> Session<'a> {
             match sweep.next(now) {
                 Due::Sensor(n) => {
                     let outcome = self.read_sensor(n)?;
-                    let took = u64::try_from(self.last_took.as_millis()).unwrap_or(u64::MAX);
-                    sweep.done(outcome, took, self.now_ms());
+                    sweep.done(outcome, self.spent_ms(), self.now_ms());
                     self.show_progress();
                 }
                 Due::Summary => {
                     self.summarise()?;
-                    sweep.done(Outcome::Answered, 0, self.now_ms());
+                    sweep.done(Outcome::Answered, self.spent_ms(), self.now_ms());
                 }
                 Due::Swept { began_ms } => {
                     self.swept(began_ms);
@@ -200,15 +212,24 @@ impl<'a> Session<'a> {
     }
 
     fn swept(&mut self, began_ms: u64) {
-        self.data.up.ipmi = !self.data.sensors.is_empty() || self.stamp.is_some();
+        let answered = std::mem::take(&mut self.answered);
+        self.data.up.ipmi = match self.sensors.readable() {
+            0 => self.walked.is_some(),
+            _ => answered > 0,
+        };
         self.data.swept_at = Some(Timestamp::now());
         self.data.sweep_s =
             Some(Duration::from_millis(self.now_ms().saturating_sub(began_ms)).as_secs_f64());
         self.whole_sweep = true;
         self.known = true;
         let fault = self.fault.take();
-        self.worker.present(&self.data, fault);
+        self.present(fault);
         self.shown = Instant::now();
+    }
+
+    /// Publishes what is known, and with it that the records are known in part only.
+    pub(crate) fn present(&mut self, fault: Option<String>) {
+        self.worker.present(&self.data, fault, self.incomplete.as_deref());
     }
 
     /// A first sweep that takes long is shown as far as it is.
@@ -279,14 +300,12 @@ impl<'a> Session<'a> {
         let commands =
             self.restricted.iter().map(|(netfn, cmd)| format!("{netfn:02X}h/{cmd:02X}h"));
         let commands: Vec<_> = commands.collect();
-        self.worker.degraded = vec![Degraded {
-            feature: "ipmi_commands".into(),
-            why: format!(
-                "the BMC refuses these commands on this interface (function/command: {}); what they \
-                 would tell is missing; see the BMC's policy for the system interface",
-                commands.join(", ")
-            ),
-        }];
+        let why = format!(
+            "the BMC refuses these commands on this interface (function/command: {}); what they would \
+             tell is missing; see the BMC's policy for the system interface",
+            commands.join(", ")
+        );
+        self.worker.weaker("ipmi_commands", Some(why));
     }
 
     /// Whether the last silence was traced to one sensor: the BMC itself answered after it.
@@ -306,15 +325,22 @@ impl<'a> Session<'a> {
         self.worker.beat.busy();
         let asked = Instant::now();
         let answer = self.transport.exchange(request, DEADLINE);
-        self.last_took = asked.elapsed();
+        self.spent += asked.elapsed();
         self.worker.beat.idle();
         answer
     }
 
-    /// The pause that keeps us to our share of the bus after a command outside the sweep.
+    /// The pause that keeps us to our share of the bus after commands outside the sweep.
     pub(crate) fn rest(&mut self) -> Result<(), End> {
         let share = self.worker.settings.bus_share.clamp(0.01, 1.0);
-        self.pause(self.last_took.mul_f64(1.0 / share - 1.0))
+        let spent = std::mem::take(&mut self.spent);
+        self.pause(spent.mul_f64(1.0 / share - 1.0))
+    }
+
+    /// The same time for the sweep, which makes the pause itself.
+    fn spent_ms(&mut self) -> u64 {
+        let spent = std::mem::take(&mut self.spent);
+        u64::try_from(spent.as_millis()).unwrap_or(u64::MAX)
     }
 
     fn pause(&mut self, time: Duration) -> Result<(), End> {
@@ -322,9 +348,11 @@ impl<'a> Session<'a> {
             None => Ok(()),
             Some(Order::Stop) => Err(End::Stop),
             Some(Order::Settings(settings)) => {
-                let moved = settings.device != self.worker.settings.device;
-                self.worker.settings = settings;
-                if moved { Err(End::Reopen) } else { Ok(()) }
+                if self.worker.adopt(settings) {
+                    Err(End::Reopen)
+                } else {
+                    Ok(())
+                }
             }
         }
     }

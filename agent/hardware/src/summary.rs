@@ -77,7 +77,7 @@ impl Session<'_> {
                 && self.whole_sweep
             {
                 sel.head = head;
-                self.worker.present(&self.data, self.fault.clone());
+                self.present(self.fault.clone());
             }
             self.rest()?;
         }

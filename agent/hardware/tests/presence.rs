@@ -93,6 +93,17 @@ fn announced_but_missing_is_unknown_with_the_remedy() {
         assert!(remedy.contains(wanted), "{remedy}");
         assert_eq!(last, None);
     }
+    // On the SMBus it is another driver's.
+    let mut ssif = TYPE_38.to_vec();
+    ssif[4] = 4;
+    let ssif = ("sys/firmware/dmi/entries/38-0/raw", ssif.as_slice());
+    for (files, wanted) in [
+        (&[ssif, loaded][..], "modprobe ipmi_devintf ; modprobe ipmi_ssif"),
+        (&[ssif, loaded, both][..], "modprobe ipmi_ssif"),
+    ] {
+        let Bmc::Unknown { remedy, .. } = first(&tree(files)).bmc else { panic!("announced") };
+        assert_eq!(remedy, wanted);
+    }
     // A file that is no device is refused, not read.
     let seen = first(&tree(&[("dev/ipmi0", b"")]));
     assert!(matches!(seen.bmc, Bmc::Unknown { .. }), "{:?}", seen.bmc);

@@ -11,7 +11,7 @@ use socle_model::event::{Kind, Origin, Severity};
 use socle_model::{ComponentPath, Quantity, Status};
 use std::collections::BTreeSet;
 
-/// Most events of one verdict; the rest becomes one event with the count.
+/// Most verdicts that turn at once and are told one by one; the rest becomes one event with the count.
 const MOST: usize = 1000;
 /// A SEL record and a kernel count within this many seconds can be one memory error.
 const SAME_ERROR_S: i64 = 300;
@@ -25,19 +25,20 @@ pub(crate) fn collect(
 ) -> Vec<NewEvent> {
     let mut events = log_records(seen, memory);
     error_counts(seen, before, &mut events);
-    verdict_changes(seen, before, components, &mut events);
-    if events.len() > MOST {
-        let more = events.len() - MOST;
-        events.truncate(MOST);
-        events.push(NewEvent {
+    let mut turned = verdict_changes(seen, before, components);
+    if turned.len() > MOST {
+        let more = turned.len() - MOST;
+        turned.truncate(MOST);
+        turned.push(NewEvent {
             at: seen.now,
             component: ComponentPath::root().join("agent"),
             severity: Severity::Warning,
             kind: Kind::Agent,
-            text: format!("{more} more events at once; only the first {MOST} are kept"),
+            text: format!("{more} more verdicts turned at once; `socle status` has them all"),
             origins: Vec::new(),
         });
     }
+    events.append(&mut turned);
     events
 }
 
@@ -95,6 +96,7 @@ fn sel_place(record: &SelRecord) -> ComponentPath {
         asserted: 0,
         states: Vec::new(),
         status_disagrees: false,
+        rising: true,
         thresholds: socle_model::Thresholds::default(),
         at: None,
     })
@@ -184,40 +186,52 @@ fn verdict_changes(
     seen: &Observations<'_>,
     before: &Memory,
     components: &[Component],
-    events: &mut Vec<NewEvent>,
-) {
+) -> Vec<NewEvent> {
+    let paths: BTreeSet<&str> = components.iter().map(|one| one.path.as_str()).collect();
+    let rolled_up =
+        |cause: &str| cause.strip_prefix("see ").is_some_and(|path| paths.contains(path));
+    let mut events = Vec::new();
     let mut next = components.iter().skip(1);
     for component in components {
         let child = next
             .next()
             .is_some_and(|after| component.path != after.path && component.path.holds(&after.path));
-        let rolled_up = component.cause.as_deref().is_some_and(|cause| cause.starts_with("see "));
+        let cause = component.cause.as_deref();
         let old = before.verdicts.get(component.path.as_str()).map(|(status, _)| *status);
         let turned = match old {
             Some(old) => old != component.status,
             None => component.status != Status::Ok,
         };
-        let starting = component.cause.as_deref() == Some(crate::rules::bmc::STARTING);
-        if !turned || starting || rolled_up || (child && component.status == Status::Ok) {
+        if !turned
+            || crate::rules::bmc::too_early(cause)
+            || cause.is_some_and(rolled_up)
+            || (child && component.status == Status::Ok)
+        {
             continue;
         }
-        let severity = match component.status {
-            Status::Ok => Severity::Info,
-            Status::Warning | Status::Unknown => Severity::Warning,
-            Status::Critical => Severity::Critical,
-        };
-        let cause = component.cause.as_ref().map_or_else(String::new, |cause| format!(": {cause}"));
-        events.push(NewEvent {
-            at: seen.now,
-            component: component.path.clone(),
-            severity,
-            kind: Kind::Agent,
-            text: format!("{} is {}{cause}", component.name, component.status),
-            origins: vec![Origin {
-                source: component.sources.first().cloned().unwrap_or_else(|| "agent".to_owned()),
-                record: component.path.to_string(),
-                at: None,
-            }],
-        });
+        events.push(turned_event(seen, component));
+    }
+    events
+}
+
+fn turned_event(seen: &Observations<'_>, component: &Component) -> NewEvent {
+    let severity = match component.status {
+        Status::Ok => Severity::Info,
+        Status::Warning | Status::Unknown => Severity::Warning,
+        Status::Critical => Severity::Critical,
+    };
+    let cause = component.cause.as_ref().map_or_else(String::new, |cause| format!(": {cause}"));
+    let source = component.sources.first().cloned();
+    NewEvent {
+        at: seen.now,
+        component: component.path.clone(),
+        severity,
+        kind: Kind::Agent,
+        text: format!("{} is {}{cause}", component.name, component.status),
+        origins: vec![Origin {
+            source: source.unwrap_or_else(|| "agent".to_owned()),
+            record: component.path.to_string(),
+            at: None,
+        }],
     }
 }

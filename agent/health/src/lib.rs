@@ -26,7 +26,8 @@ pub fn judge(seen: &Observations<'_>, before: &Memory) -> Judgement {
     rules::sensor::judge(seen, &mut memory, &mut findings, &mut sensors);
     rules::kernel::judge(seen, &mut memory, &mut findings, &mut sensors);
     rules::agent::judge(seen, &mut findings);
-    let (status, components) = tree::grow(findings, &mut memory, seen.now);
+    let (status, components) =
+        tree::grow(findings, &mut memory, seen.now, rules::bmc::complete(seen));
     let events = incidents::collect(seen, before, &mut memory, &components);
     Judgement { status, components, sensors, events, memory }
 }

@@ -1,14 +1,21 @@
 //! What is kept from one verdict to the next, and over a restart.
 
 use serde::{Deserialize, Serialize};
-use socle_model::{Status, Timestamp};
+use socle_model::{ComponentPath, Status, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The layout of [`Memory`]; a file of another one is not read.
 pub(crate) const VERSION: u32 = 1;
 
-/// Log records that are remembered as told: as many as the root half keeps.
-const TOLD: usize = 4096;
+/// Log records that are remembered as told: several times what the largest logs hold, since a log is
+/// read again from its start after each restart of the root half.
+const TOLD: usize = 16_384;
+/// Sensors that are remembered; names come from the BMC, so there is a bound.
+const REMEMBERED: usize = 8192;
+/// A sensor whose record is gone is missed for this long, then forgotten.
+const MISSED_S: i64 = 86_400;
+/// How exactly the last answer is remembered: not to the second, the memory is a file.
+const GRAIN_S: i64 = 3600;
 
 /// What was once there. A file of another version, or with unknown fields, reads as an error: start
 /// from `default()` then.
@@ -20,16 +27,29 @@ pub struct Memory {
     pub(crate) version: u32,
     /// Since when each component has had its verdict, by path.
     pub(crate) verdicts: BTreeMap<String, (Status, Timestamp)>,
-    /// Sensors that once had a value or a state, by [`crate::rules::sensor::key`].
-    pub(crate) answered: BTreeSet<String>,
+    /// Sensors that once had a value or a state, by [`crate::rules::sensor::key`]: where they belong and
+    /// about when they last answered.
+    pub(crate) answered: BTreeMap<String, Answered>,
     /// Parts that were once present, by the key of the sensor that says so.
     pub(crate) present: BTreeSet<String>,
+    /// Sensors of an asserted state that were once seen without it.
+    pub(crate) calm: BTreeSet<String>,
     /// Whether a BMC ever answered here.
     pub(crate) bmc_seen: bool,
     /// Error counts by file: corrected, uncorrected, and how the corrected ones came.
     pub(crate) errors: BTreeMap<String, ErrorCount>,
     /// Fingerprints of log records that were told, oldest first.
     pub(crate) told: VecDeque<u64>,
+}
+
+/// A sensor that once answered.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Answered {
+    /// Its component.
+    pub(crate) path: ComponentPath,
+    /// When it last did, to the hour.
+    pub(crate) last: Timestamp,
 }
 
 /// What is known of one error counter.
@@ -49,8 +69,9 @@ impl Default for Memory {
         Memory {
             version: VERSION,
             verdicts: BTreeMap::new(),
-            answered: BTreeSet::new(),
+            answered: BTreeMap::new(),
             present: BTreeSet::new(),
+            calm: BTreeSet::new(),
             bmc_seen: false,
             errors: BTreeMap::new(),
             told: VecDeque::new(),
@@ -59,6 +80,38 @@ impl Default for Memory {
 }
 
 impl Memory {
+    /// Notes that a sensor answered.
+    pub(crate) fn answers(&mut self, key: String, path: &ComponentPath, now: Timestamp) {
+        let full = self.answered.len() >= REMEMBERED;
+        match self.answered.get_mut(&key) {
+            Some(known) if now.duration_since(known.last).as_secs().abs() < GRAIN_S => {}
+            Some(known) => known.last = now,
+            None if full => {}
+            None => drop(self.answered.insert(key, Answered { path: path.clone(), last: now })),
+        }
+    }
+
+    /// Remembers a key in one of the sets, within the bound.
+    pub(crate) fn note(set: &mut BTreeSet<String>, key: &str) {
+        if set.len() < REMEMBERED && !set.contains(key) {
+            set.insert(key.to_owned());
+        }
+    }
+
+    /// Forgets sensors that have been missing for long.
+    pub(crate) fn forget_missing(&mut self, now: Timestamp) {
+        let kept = |known: &Answered| now.duration_since(known.last).as_secs() < MISSED_S;
+        let (present, calm) = (&mut self.present, &mut self.calm);
+        self.answered.retain(|key, known| {
+            let kept = kept(known);
+            if !kept {
+                present.remove(key);
+                calm.remove(key);
+            }
+            kept
+        });
+    }
+
     /// Whether the record with this text is new; it is told from now on.
     pub(crate) fn is_news(&mut self, raw: &str, known: &mut BTreeSet<u64>) -> bool {
         let print = fingerprint(raw);

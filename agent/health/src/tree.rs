@@ -2,6 +2,7 @@
 
 use crate::finding::Finding;
 use crate::memory::Memory;
+use crate::rules::bmc::too_early;
 use socle_model::documents::Component;
 use socle_model::{ComponentPath, Status, Timestamp};
 use std::collections::BTreeMap;
@@ -35,6 +36,7 @@ pub(crate) fn grow(
     findings: Vec<Finding>,
     memory: &mut Memory,
     now: Timestamp,
+    complete: bool,
 ) -> (Status, Vec<Component>) {
     let mut nodes: BTreeMap<ComponentPath, Node> = BTreeMap::new();
     for finding in findings {
@@ -49,14 +51,18 @@ pub(crate) fn grow(
             Some((status, since)) if *status == node.status => *since,
             _ => now,
         };
-        // Before the root half has looked, what was known before stands.
-        let starting = node.cause.as_deref() == Some(crate::rules::bmc::STARTING);
-        match memory.verdicts.get(path.as_str()) {
-            Some(old) if starting => drop(verdicts.insert(path.as_str().to_owned(), *old)),
-            None if starting => {}
-            _ => drop(verdicts.insert(path.as_str().to_owned(), (node.status, since))),
+        // While it is too early to say, what was known before stands.
+        if !too_early(node.cause.as_deref()) {
+            verdicts.insert(path.as_str().to_owned(), (node.status, since));
         }
         components.push(component(path, node, since));
+    }
+    // Nobody has looked at all parts yet: those that were not seen keep their verdict and its age.
+    for (path, verdict) in std::mem::take(&mut memory.verdicts) {
+        let early = path == "bmc" || !complete;
+        if early && !verdicts.contains_key(&path) {
+            verdicts.insert(path, verdict);
+        }
     }
     memory.verdicts = verdicts;
     (overall, components)

@@ -7,7 +7,7 @@ use socle_health::{Judgement, Link, Memory, Observations, judge, place};
 use socle_model::bmc::{Bmc, BmcData, SelRecord, Sensor, Snapshot, Source, SourceState};
 use socle_model::documents::Component;
 use socle_model::event::{Kind, Severity};
-use socle_model::facts::{Clocksource, EdacCount, KernelFacts};
+use socle_model::facts::{Clocksource, EdacCount, HwmonSensor, KernelFacts};
 use socle_model::{Absent, Quantity, Status, Thresholds, Timestamp};
 
 fn at(second: i64) -> Timestamp {
@@ -39,6 +39,7 @@ fn sensor(name: &str, sensor_type: u8, entity: (u8, u8), event_type: u8) -> Sens
         asserted: 0,
         states: vec![],
         status_disagrees: false,
+        rising: true,
         thresholds: Thresholds::default(),
         at: Some(at(0)),
     }
@@ -218,6 +219,128 @@ fn nothing_heard_yet_is_not_ok_and_no_event() {
     assert_eq!((ok.status, ok.events.len()), (Status::Ok, 0));
 }
 
+#[test]
+fn silence_from_the_start_is_not_ok() {
+    let refused = Sensor {
+        value: None,
+        absent: Some(Absent::Refused),
+        why: Some("CBh".into()),
+        ..fan(0.0, 0)
+    };
+    let mute = look(0, Some(&snapshot(0, vec![refused])), &Memory::default());
+    assert_eq!(mute.status, Status::Unknown);
+    let empty = look(0, Some(&snapshot(0, vec![])), &Memory::default());
+    assert_eq!(empty.status, Status::Unknown);
+    let unasked =
+        Sensor { value: None, absent: Some(Absent::NotAnswered), at: None, ..fan(0.0, 0) };
+    let mut first = snapshot(0, vec![unasked.clone()]);
+    let Bmc::Present(data) = &mut first.bmc else { panic!("made present above") };
+    data.swept_at = None;
+    let early = look(0, Some(&first), &Memory::default());
+    assert_eq!((early.status, early.events.len()), (Status::Unknown, 0));
+    // A sensor that was not asked yet says nothing, even if it once answered.
+    let ok = look(1, Some(&snapshot(1, vec![fan(9000.0, 0)])), &early.memory);
+    let again = look(2, Some(&first), &ok.memory);
+    assert_eq!(component(&again, "module/0/fan/3"), None);
+    assert_eq!(again.events.len(), 0);
+}
+
+#[test]
+fn a_restart_of_the_root_half_keeps_verdicts_and_their_age() {
+    let dead = look(0, Some(&snapshot(0, vec![fan(0.0, 0b11)])), &Memory::default());
+    let starting = Snapshot { bmc: Bmc::Starting, ..snapshot(1, vec![]) };
+    let gap = look(1, Some(&starting), &dead.memory);
+    assert_eq!((gap.status, gap.events.len()), (Status::Unknown, 0));
+    let back = look(5, Some(&snapshot(5, vec![fan(0.0, 0b11)])), &gap.memory);
+    assert_eq!(back.events.len(), 0, "{:?}", back.events);
+    assert_eq!(component(&back, "module/0/fan/3").unwrap().since, Some(at(0)));
+}
+
+#[test]
+fn a_record_that_vanishes_is_missed_for_a_day() {
+    let other = Sensor { number: 9, ..supply(1, &["presence detected"]) };
+    let dead = look(0, Some(&snapshot(0, vec![fan(0.0, 0b11), other.clone()])), &Memory::default());
+    let gone = look(1, Some(&snapshot(1, vec![other.clone()])), &dead.memory);
+    let part = component(&gone, "module/0/fan/3").unwrap();
+    assert_eq!(part.status, Status::Unknown);
+    assert!(part.cause.as_ref().unwrap().contains("record is gone"));
+    let later = look(90_000, Some(&snapshot(90_000, vec![other])), &gone.memory);
+    assert_eq!(component(&later, "module/0/fan/3"), None);
+}
+
+#[test]
+fn generic_states_mean_the_same_for_every_type() {
+    for (sensor_type, event_type, offset, status) in [
+        (0x04, 0x04, 1, Status::Critical),
+        (0x08, 0x04, 1, Status::Critical),
+        (0x07, 0x07, 2, Status::Critical),
+        (0x0A, 0x07, 6, Status::Critical),
+        (0x03, 0x05, 1, Status::Critical),
+        (0x0D, 0x0B, 5, Status::Critical),
+        (0x08, 0x0A, 6, Status::Critical),
+        (0x10, 0x6F, 3, Status::Critical),
+        (0x10, 0x6F, 2, Status::Ok),
+    ] {
+        let bad = Sensor {
+            asserted: 1 << offset,
+            states: vec!["word".into()],
+            ..sensor("X", sensor_type, (7, 1), event_type)
+        };
+        let judgement = look(0, Some(&snapshot(0, vec![bad])), &Memory::default());
+        assert_eq!(judgement.status, status, "{sensor_type:02x} {event_type:02x} {offset}");
+    }
+}
+
+#[test]
+fn a_state_that_was_always_asserted_is_no_warning_and_a_new_one_is() {
+    let state = |asserted| Sensor {
+        asserted,
+        states: vec!["state asserted".into()],
+        ..sensor("Fan Mode", 0x04, (7, 1), 0x03)
+    };
+    let always = look(0, Some(&snapshot(0, vec![state(0b10)])), &Memory::default());
+    assert_eq!(always.status, Status::Ok);
+    let calm = look(1, Some(&snapshot(1, vec![state(0b01)])), &always.memory);
+    let news = look(2, Some(&snapshot(2, vec![state(0b10)])), &calm.memory);
+    assert_eq!((calm.status, news.status), (Status::Ok, Status::Warning));
+}
+
+#[test]
+fn hwmon_alarms_and_limits_count() {
+    let fan = HwmonSensor {
+        chip: "platform_nct".into(),
+        chip_name: Some("nct6779".into()),
+        sensor: "fan1".into(),
+        label: None,
+        quantity: Quantity::FanSpeed,
+        unit: "rpm".into(),
+        value: Some(0.0),
+        alarms: vec![],
+        thresholds: Thresholds::default(),
+    };
+    let low = Thresholds { lower_noncritical: Some(500.0), ..Thresholds::default() };
+    let mut memory = Memory::default();
+    for (sensor, status) in [
+        (HwmonSensor { value: None, ..fan.clone() }, Status::Ok),
+        (fan.clone(), Status::Ok),
+        (HwmonSensor { alarms: vec!["alarm".into()], ..fan.clone() }, Status::Warning),
+        (HwmonSensor { thresholds: low, ..fan.clone() }, Status::Warning),
+        (HwmonSensor { alarms: vec!["fault".into()], ..fan.clone() }, Status::Critical),
+        (HwmonSensor { value: None, ..fan.clone() }, Status::Unknown),
+    ] {
+        let facts = KernelFacts { hwmon: vec![sensor], ..KernelFacts::default() };
+        let seen = healthy(0);
+        let judgement =
+            judge(&Observations { kernel: Some(&facts), ..observed(0, Some(&seen)) }, &memory);
+        assert_eq!(judgement.status, status, "{facts:?}");
+        memory = judgement.memory;
+    }
+}
+
+fn healthy(second: i64) -> Snapshot {
+    snapshot(second, vec![fan(9000.0, 0)])
+}
+
 fn record(id: u16, raw: &str) -> SelRecord {
     SelRecord {
         head: id.into(),
@@ -238,7 +361,7 @@ fn record(id: u16, raw: &str) -> SelRecord {
 
 #[test]
 fn log_records_are_told_once_across_restarts() {
-    let seen = snapshot(0, vec![]);
+    let seen = healthy(0);
     let news = [record(1, "aa"), record(2, "bb")];
     let first =
         judge(&Observations { new_sel: &news, ..observed(0, Some(&seen)) }, &Memory::default());
@@ -267,7 +390,7 @@ fn dimm(corrected: u64, uncorrected: u64) -> KernelFacts {
 #[test]
 fn memory_errors_by_rate_and_weight() {
     let see = |second, facts: &KernelFacts, before: &Memory| {
-        let seen = snapshot(second, vec![]);
+        let seen = healthy(second);
         judge(&Observations { kernel: Some(facts), ..observed(second, Some(&seen)) }, before)
     };
     let old = see(0, &dimm(3, 0), &Memory::default());
@@ -285,7 +408,7 @@ fn memory_errors_by_rate_and_weight() {
     let mut ecc = record(9, "ecc");
     (ecc.sensor_type, ecc.event_type, ecc.offset, ecc.at) = (0x0C, 0x6F, 1, Some(at(90_002)));
     let facts = dimm(30, 2);
-    let seen = snapshot(90_002, vec![]);
+    let seen = healthy(90_002);
     let news = [ecc];
     let observations =
         Observations { kernel: Some(&facts), new_sel: &news, ..observed(90_002, Some(&seen)) };
@@ -305,7 +428,7 @@ fn a_lost_tsc_is_critical_and_a_hypervisors_clock_is_not() {
     ] {
         let clocksource = Clocksource { current: current.into(), available: vec![], tsc_expected };
         let facts = KernelFacts { clocksource: Some(clocksource), ..KernelFacts::default() };
-        let seen = snapshot(0, vec![]);
+        let seen = healthy(0);
         let judgement = judge(
             &Observations { kernel: Some(&facts), ..observed(0, Some(&seen)) },
             &Memory::default(),
@@ -324,7 +447,7 @@ fn a_failing_source_is_seen() {
         errors: 1,
         error: Some("/sys/class/hwmon: permission denied".into()),
     };
-    let seen = snapshot(0, vec![]);
+    let seen = healthy(0);
     let sources = [source];
     let judgement =
         judge(&Observations { sources: &sources, ..observed(0, Some(&seen)) }, &Memory::default());

@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, bail};
 use socle_hardware::device::holder;
 use std::fs::{self, File, TryLockError};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// Where the package keeps the state of this half.
@@ -36,7 +37,14 @@ pub(crate) fn take(named: Option<PathBuf>, root: &Path) -> Result<State> {
         }
     };
     match file.try_lock() {
-        Ok(()) => Ok(State { _lock: Some(file) }),
+        Ok(()) => {
+            // So that an agent that comes second can name this one.
+            let noted = file.set_len(0).and_then(|()| writeln!(&file, "{}", std::process::id()));
+            if let Err(error) = noted {
+                tracing::info!(path = %path.display(), %error, "the lock does not name us");
+            }
+            Ok(State { _lock: Some(file) })
+        }
         Err(TryLockError::WouldBlock) => {
             let who = holder(&file, &root.join("proc/locks"));
             let who = who.map_or("another process".into(), |pid| format!("pid {pid}"));

@@ -48,7 +48,11 @@ pub(crate) async fn run(setup: Setup) -> Result<()> {
     let records = Arc::new(Mutex::new(SelRing::default()));
     let (to, mut seen) = watch::channel(Seen::starting());
     let publish = Box::new(move |next| drop(to.send_replace(next)));
-    let bus = Bus::start(setup.root, setup.settings, Arc::clone(&records), publish)?;
+    let device = setup.settings.device.clone();
+    let bus = Bus::start(setup.root, setup.settings, Arc::clone(&records), publish);
+    let bus = bus.with_context(|| {
+        format!("{}: stop the other agent; one at a time may ask the BMC", device.display())
+    })?;
 
     let hall = Arc::new(Hall { frames, records, started });
     let mut tasks = JoinSet::new();

@@ -192,6 +192,9 @@ pub struct Sensor {
     /// The record's id string, with FreeIPMI's suffix for shared records.
     pub name: String,
     /// The id string alone and with its padding: the name that `ipmi_*` has.
+    ///
+    /// Empty from a root half that does not tell it: see [`Sensor::shown_name`].
+    #[serde(default)]
     pub id_string: String,
     /// SDR record id.
     pub record_id: u16,
@@ -236,10 +239,27 @@ pub struct Sensor {
     pub states: Vec<String>,
     /// Whether the value lies beyond a threshold that the BMC's status byte does not report.
     pub status_disagrees: bool,
+    /// Whether the value grows with the BMC's raw reading. The BMC compares raw bytes: where this is
+    /// false, "upper" limits may lie below the lower ones, and value and limits must not be compared.
+    #[serde(default = "yes")]
+    pub rising: bool,
     /// Thresholds in `unit`.
     pub thresholds: Thresholds,
     /// When the reading was taken.
     pub at: Option<Timestamp>,
+}
+
+/// An older root half does not tell `rising`; nearly every scale rises.
+fn yes() -> bool {
+    true
+}
+
+impl Sensor {
+    /// The name that `ipmi_*` has: the id string with its padding, else the name.
+    #[must_use]
+    pub fn shown_name(&self) -> &str {
+        if self.id_string.is_empty() { &self.name } else { &self.id_string }
+    }
 }
 
 /// One SEL record, decoded by the root half.
@@ -271,4 +291,41 @@ pub struct SelRecord {
     pub text: String,
     /// The 16 bytes in hex.
     pub raw: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Snapshot;
+
+    /// What a root half of link schema 1 sent before it told id strings and falling scales.
+    const SCHEMA_1: &str = r#"{
+        "generation": 3, "started": "2026-11-24T10:00:00Z", "at": "2026-11-24T10:01:00Z",
+        "bmc": {"present": {
+            "info": null, "self_test": null, "chassis": null, "dcmi_power_watts": null,
+            "up": {"ipmi": true, "dcmi": false, "bmc": true, "chassis": true, "sel": true},
+            "sel": null, "swept_at": null, "sweep_s": null, "bad_records": [],
+            "sensors": [{
+                "name": "FAN1", "record_id": 1, "share": 0, "number": 1, "lun": 0, "owner": 32,
+                "entity_id": 29, "entity_instance": 1, "sensor_type": 4, "type_name": "Fan",
+                "event_type": 1, "exported": true, "quantity": "fan_speed", "unit": "rpm",
+                "compound_unit": false, "value": 6000.0, "absent": null, "why": null, "step": 60.0,
+                "asserted": 0, "states": [], "status_disagrees": false,
+                "thresholds": {
+                    "lower_nonrecoverable": null, "lower_critical": null, "lower_noncritical": null,
+                    "upper_noncritical": null, "upper_critical": null, "upper_nonrecoverable": null
+                },
+                "at": "2026-11-24T10:00:59Z"
+            }]
+        }},
+        "sources": [], "degraded": [], "checks": []
+    }"#;
+
+    #[test]
+    fn a_snapshot_of_an_older_root_half_is_read() {
+        let snapshot: Snapshot = serde_json::from_str(SCHEMA_1).unwrap();
+        let sensor = &snapshot.bmc.data().unwrap().sensors[0];
+        assert_eq!((sensor.shown_name(), sensor.rising), ("FAN1", true));
+        let padded = super::Sensor { id_string: "FAN1  ".into(), ..sensor.clone() };
+        assert_eq!(padded.shown_name(), "FAN1  ");
+    }
 }

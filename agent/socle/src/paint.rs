@@ -83,6 +83,34 @@ impl Paint {
     }
 }
 
+/// A JSON text with the same meaning in which nothing steers a terminal: JSON itself escapes only some
+/// of what does. Such characters can stand nowhere but in strings.
+pub(crate) fn json(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if harmless(c) || c == '\n' {
+            out.push(c);
+        } else {
+            let mut units = [0; 2];
+            out.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    out
+}
+
+/// Lines for stderr: errors may quote what a BMC, a file or an agent said.
+pub(crate) fn lines(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if harmless(c) || c == '\n' {
+            out.push(c);
+        } else {
+            out.extend(c.escape_default());
+        }
+    }
+    out
+}
+
 /// What people type for a character of our own words where the locale has none.
 const fn ascii(c: char) -> Option<&'static str> {
     match c {
@@ -119,5 +147,21 @@ impl Tone {
             socle_model::Status::Critical => Tone::Bad,
             socle_model::Status::Unknown => Tone::Unknown,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_keeps_its_meaning_and_loses_what_steers_a_terminal() {
+        let name = "a\u{9b}31m\u{202e}\u{7f}\u{e0001}é";
+        let text = serde_json::to_string(name).unwrap() + "\n";
+        assert!(text.contains('\u{9b}'), "serde_json leaves C1 as it is");
+        let safe = json(&text);
+        assert!(safe.trim_end().chars().all(harmless), "{safe:?}");
+        assert_eq!(serde_json::from_str::<String>(&safe).unwrap(), name);
+        assert_eq!(lines("x\u{1b}[2J\ny"), "x\\u{1b}[2J\ny");
     }
 }

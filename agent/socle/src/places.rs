@@ -93,3 +93,47 @@ pub(crate) struct RunFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) config: Option<PathBuf>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user() -> Surroundings {
+        Surroundings { home: Some("/home/u".into()), ..Surroundings::default() }
+    }
+
+    #[test]
+    fn without_flags_the_xdg_folders_hold_and_root_s_are_the_package_s() {
+        let plain = places(&user(), None, None).unwrap();
+        assert_eq!(plain.host, Path::new("/home/u/.local/state/socle"));
+        assert_eq!(plain.sockets.unwrap(), plain.host.join("run"));
+        let around = Surroundings {
+            state_home: Some("/s".into()),
+            runtime: Some("/run/user/7".into()),
+            ..user()
+        };
+        let xdg = places(&around, None, None).unwrap();
+        assert_eq!((xdg.host, xdg.gate), ("/s/socle".into(), "/s/socle/gate".into()));
+        assert_eq!(xdg.sockets.unwrap(), Path::new("/run/user/7/socle"));
+        let root = places(&Surroundings { root: true, ..user() }, None, None).unwrap();
+        assert_eq!(root.host, Path::new("/var/lib/socle"));
+        assert_eq!(root.gate, Path::new("/var/lib/socle-gate"));
+        assert_eq!(root.sockets.unwrap(), Path::new("/run/socle"));
+        assert_eq!(places(&Surroundings::default(), None, None), None);
+    }
+
+    #[test]
+    fn state_holds_everything_unless_a_socket_s_path_does_not_fit() {
+        let short = places(&user(), Some(Path::new("/s")), Some(Path::new("/tree"))).unwrap();
+        assert_eq!((short.host, short.gate), ("/s".into(), "/s/gate".into()));
+        assert_eq!(short.sockets.unwrap(), Path::new("/s/run"));
+        // The longest socket is called `admin`.
+        for (length, fits) in [(LONGEST - "/run/admin".len(), true), (LONGEST, false)] {
+            let state = PathBuf::from(format!("/{}", "d".repeat(length - 1)));
+            let found = places(&user(), Some(&state), None).unwrap();
+            assert_eq!(found.sockets.is_some(), fits, "{length}");
+        }
+        let tree = places(&user(), None, Some(Path::new("/tree"))).unwrap();
+        assert_eq!(tree.sockets.unwrap(), Path::new("/tree/run/socle"));
+    }
+}

@@ -38,7 +38,7 @@ impl Shown {
         self.sensors.clear();
         for sensor in shown_ones(&data.sensors) {
             let mut labels = format!("id=\"{}\",name=\"", sensor.record_id);
-            escape_into(&mut labels, &sensor.id_string);
+            escape_into(&mut labels, sensor.shown_name());
             let mut typed = format!("{labels}\",type=\"");
             escape_into(&mut typed, &sensor.type_name);
             labels.push_str("\"}");
@@ -226,7 +226,7 @@ fn sensors(page: &mut Page, sensors: &[Sensor]) -> Shown {
 fn shown_ones(sensors: &[Sensor]) -> impl Iterator<Item = &Sensor> {
     let mut names = HashSet::new();
     sensors.iter().filter(move |&sensor| {
-        shown(sensor) && names.insert((sensor.record_id, sensor.id_string.as_str()))
+        shown(sensor) && names.insert((sensor.record_id, sensor.shown_name()))
     })
 }
 
@@ -273,7 +273,7 @@ impl Families {
     /// The family is chosen by the unit, as the original does; states only is generic.
     fn push(&mut self, sensor: &Sensor) {
         let id = sensor.record_id.to_string();
-        let labels = [("id", id.as_str()), ("name", sensor.id_string.as_str())];
+        let labels = [("id", id.as_str()), ("name", sensor.shown_name())];
         let state = ipmi_state(sensor).map_or(f64::NAN, f64::from);
         let unit = if sensor.compound_unit { "" } else { sensor.unit.as_str() };
         let (pair, value) = match (sensor.value, unit) {

@@ -251,6 +251,7 @@ pub(crate) fn fan(name: &str, record_id: u16) -> Sensor {
         asserted: 0,
         states: Vec::new(),
         status_disagrees: false,
+        rising: true,
         thresholds: Thresholds { lower_critical: Some(1125.0), ..Thresholds::default() },
         at: Some(Timestamp::now()),
     }

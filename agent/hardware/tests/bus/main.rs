@@ -8,6 +8,7 @@
     reason = "a broken set-up may fail the tests loudly; ipmi_sim is a process; what is skipped is said"
 )]
 
+mod changes;
 mod corpus;
 mod faults;
 mod sim;

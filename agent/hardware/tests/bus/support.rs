@@ -176,7 +176,12 @@ pub(crate) struct Watched {
 impl Watched {
     /// A sweep a second, the bus for us alone.
     pub(crate) fn start(opener: Opener) -> Watched {
-        let settings = Settings { device: "/dev/test".into(), interval_s: 1, bus_share: 1.0 };
+        Watched::start_shared(opener, 1.0)
+    }
+
+    /// The same with less of the bus for us.
+    pub(crate) fn start_shared(opener: Opener, bus_share: f64) -> Watched {
+        let settings = Settings { device: "/dev/test".into(), interval_s: 1, bus_share };
         let root = TempDir::new().unwrap();
         let records = Arc::new(Mutex::new(SelRing::default()));
         let (to, seen) = channel();

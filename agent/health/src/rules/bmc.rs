@@ -3,11 +3,29 @@
 use crate::finding::Finding;
 use crate::memory::Memory;
 use crate::observations::{Link, Observations};
-use socle_model::bmc::{Bmc, BmcData, Chassis};
-use socle_model::{ComponentPath, Status, Timestamp};
+use socle_model::bmc::{Bmc, BmcData, Chassis, Sensor};
+use socle_model::{Absent, ComponentPath, Status, Timestamp};
 
 /// The cause while the root half has not looked for a BMC yet.
 pub(crate) const STARTING: &str = "not looked at yet: the root half is starting";
+/// The cause while the first sweep of a BMC's sensors is under way.
+pub(crate) const SWEEPING: &str = "the first sweep of its sensors has not ended";
+
+/// Whether a cause only says that it is too early to say anything: no event, no new verdict.
+pub(crate) fn too_early(cause: Option<&str>) -> bool {
+    matches!(cause, Some(STARTING | SWEEPING))
+}
+
+/// Whether every sensor was asked, so that what is not there is really gone.
+pub(crate) fn complete(seen: &Observations<'_>) -> bool {
+    let bmc = seen.snapshot.map(|snapshot| &snapshot.bmc);
+    match bmc {
+        None | Some(Bmc::Starting) => false,
+        Some(Bmc::Absent) => true,
+        Some(bmc) => bmc.data().is_some_and(|data| data.swept_at.is_some()),
+    }
+}
+
 /// Below this age nothing counts as old, however short the sweeps.
 const PATIENCE_S: f64 = 10.0;
 
@@ -75,18 +93,45 @@ pub(crate) fn judge(seen: &Observations<'_>, memory: &mut Memory, findings: &mut
 }
 
 fn present(data: &BmcData, path: &ComponentPath, findings: &mut Vec<Finding>) {
-    let finding = match &data.self_test {
-        Some(test) if !test.passed => {
+    let finding = match (unheard(data), &data.self_test) {
+        (Some(cause), _) => Finding::bad(path.clone(), "ipmi", Status::Unknown, cause),
+        (None, Some(test)) if !test.passed => {
             let cause = format!("self test: {}", test.text);
             Finding::bad(path.clone(), "ipmi", Status::Warning, cause)
                 .remedy("look into the BMC's own log; reset the BMC when the host can spare it")
         }
-        _ => Finding::ok(path.clone(), "ipmi"),
+        (None, _) => match data.bad_records.as_slice() {
+            [] => Finding::ok(path.clone(), "ipmi"),
+            [(id, why), ..] => {
+                let count = data.bad_records.len();
+                let cause = format!("{count} SDR records could not be read, the first {id}: {why}");
+                Finding::bad(path.clone(), "ipmi", Status::Warning, cause)
+                    .remedy("what they describe is not watched; update the BMC's firmware")
+            }
+        },
     };
     findings.push(finding.named("BMC"));
     if let Some(chassis) = &data.chassis {
         findings.extend(chassis_findings(chassis));
     }
+}
+
+/// Why nothing can be said of the hardware behind a BMC that answers, if so.
+fn unheard(data: &BmcData) -> Option<String> {
+    if data.swept_at.is_none() {
+        return Some(SWEEPING.to_owned());
+    }
+    if data.sensors.is_empty() {
+        return Some("it answers but its SDR repository names no sensor".to_owned());
+    }
+    let asked = || data.sensors.iter().filter(|sensor| sensor.at.is_some());
+    let refused =
+        |sensor: &Sensor| matches!(sensor.absent, Some(Absent::NotAnswered | Absent::Refused));
+    if asked().next().is_some() && asked().all(refused) {
+        let why = asked().find_map(|sensor| sensor.why.clone()).unwrap_or_default();
+        return Some(format!("it gives none of its sensors' readings: {why}"));
+    }
+    None
 }
 
 fn chassis_findings(chassis: &Chassis) -> Vec<Finding> {

@@ -1,7 +1,7 @@
-//! Discrete states: FreeIPMI's table, without its two known false alarms.
+//! Discrete states: FreeIPMI's severities for every type of sensor, without its two known false alarms.
 //!
-//! "Absent" is no fault of a slot that was always empty, so presence is judged against what was once
-//! there ([`super::sensor`]); and an OEM or unlisted "state asserted" is no warning by itself.
+//! "Absent" is no fault of a slot that was always empty, and "state asserted" is no warning where it was
+//! always asserted: both are judged against what was once there ([`super::sensor`]).
 
 use crate::exporter::rule;
 use socle_model::Status;
@@ -32,8 +32,9 @@ fn absence_bits(sensor: &Sensor) -> u16 {
     }
 }
 
-/// The verdict on the asserted states, with the words of the worst.
-pub(crate) fn judge(sensor: &Sensor) -> (Status, Option<String>) {
+/// The verdict on the asserted states, with the words of the worst. `once_calm`: the sensor was once seen
+/// with its state deasserted.
+pub(crate) fn judge(sensor: &Sensor, once_calm: bool) -> (Status, Option<String>) {
     let mut worst = (Status::Ok, None);
     let skipped = absence_bits(sensor);
     let mut words = sensor.states.iter();
@@ -46,7 +47,7 @@ pub(crate) fn judge(sensor: &Sensor) -> (Status, Option<String>) {
         if skipped >> offset & 1 == 1 {
             continue;
         }
-        let status = match severity(sensor, offset) {
+        let status = match severity(sensor, offset, once_calm) {
             2 => Status::Critical,
             1 => Status::Warning,
             _ => Status::Ok,
@@ -58,12 +59,20 @@ pub(crate) fn judge(sensor: &Sensor) -> (Status, Option<String>) {
     worst
 }
 
-fn severity(sensor: &Sensor, offset: u8) -> u8 {
-    match (sensor.event_type, sensor.sensor_type, offset) {
-        // "State asserted" of sensors whose meaning only the vendor knows: users call it a false alarm.
-        (0x03, 0x01 | 0x02 | 0x04 | 0x08 | 0x09 | 0x0E | 0x0F | 0x12, _) => 0,
-        // A log that was cleared, or logging of one type switched off by the operator, is no fault.
-        (0x6F, 0x10, 0..=3 | 6) => 0,
-        (event_type, sensor_type, offset) => rule(event_type, sensor_type, offset).unwrap_or(0),
+fn severity(sensor: &Sensor, offset: u8, once_calm: bool) -> u8 {
+    let generic = |table: &str| match table.as_bytes().get(usize::from(offset)) {
+        Some(b'c') => 2,
+        Some(b'w') => 1,
+        _ => 0,
+    };
+    match (sensor.event_type, sensor.sensor_type) {
+        // "State asserted" of sensors whose meaning only the vendor knows counts when it is new.
+        (0x03, 0x01 | 0x02 | 0x04 | 0x08 | 0x09 | 0x0E | 0x0F | 0x12) if !once_calm => 0,
+        // Generic types mean the same whatever they are about (table 42-2).
+        (0x04..=0x06, _) => generic("nc"),
+        (0x07, _) => generic("nwccwccwn"),
+        (0x0A, _) => generic("nwwwwwcwc"),
+        (0x0B, _) => generic("ncwcccww"),
+        (event_type, sensor_type) => rule(event_type, sensor_type, offset).unwrap_or(0),
     }
 }

@@ -37,7 +37,21 @@ pub(crate) fn judge(
     memory.errors = errors;
     for sensor in &kernel.hwmon {
         let path = hwmon_place(sensor);
-        let (status, cause) = hwmon(sensor);
+        let key = format!("hwmon {} {}", sensor.chip, sensor.sensor);
+        let (status, cause) = match sensor.value {
+            None if sensor.alarms.is_empty() && !memory.answered.contains_key(&key) => {
+                lines.push(hwmon_line(sensor, &path, Status::Unknown, seen.now));
+                continue;
+            }
+            None if sensor.alarms.is_empty() => (
+                Status::Unknown,
+                Some(format!("{} cannot be read; it once could", hwmon_name(sensor))),
+            ),
+            _ => hwmon(sensor),
+        };
+        if sensor.value.is_some() {
+            memory.answers(key, &path, seen.now);
+        }
         lines.push(hwmon_line(sensor, &path, status, seen.now));
         let name = hwmon_name(sensor);
         findings.push(match cause {
@@ -70,8 +84,9 @@ fn grown(before: Option<&ErrorCount>, count: &EdacCount, now: Timestamp) -> Erro
     grew.retain(|(at, _)| now.duration_since(*at).as_secs() < DAY_S);
     let more = match before {
         Some(before) if count.corrected >= before.corrected => count.corrected - before.corrected,
-        // At first sight, and after a reset, what is counted is at most as old as the boot.
-        _ => count.corrected,
+        Some(_) => count.corrected,
+        // At first sight nobody knows when they came.
+        None => 0,
     };
     if more > 0 {
         grew.push_back((now, more));
@@ -128,44 +143,35 @@ fn hwmon_name(sensor: &HwmonSensor) -> String {
     format!("{chip} {}", sensor.label.as_deref().unwrap_or(&sensor.sensor))
 }
 
-/// Alarms of the driver, and the value against its limits where limits make sense (0 < limit).
+/// Alarms of the driver, and the value against its limits where limits make sense.
 fn hwmon(sensor: &HwmonSensor) -> (Status, Option<String>) {
-    let unit = unit_sign(&sensor.unit);
-    let limits = &sensor.thresholds;
-    let Some(value) = sensor.value else {
-        return match sensor.alarms.as_slice() {
-            [] => (Status::Ok, None),
-            alarms => {
-                (Status::Warning, Some(format!("{}: {}", hwmon_name(sensor), alarms.join(", "))))
-            }
-        };
+    let (unit, name, limits) = (unit_sign(&sensor.unit), hwmon_name(sensor), &sensor.thresholds);
+    let value = sensor.value.map_or_else(|| "no value".to_owned(), |value| amount(value, &unit));
+    // Drivers without a limit leave it at 0.
+    let over = |limit: Option<f64>| {
+        limit.filter(|limit| *limit > 0.0 && sensor.value.is_some_and(|value| value >= *limit))
     };
-    let reached = |limit: Option<f64>| limit.filter(|limit| *limit > 0.0 && value >= *limit);
-    let worst = [
-        (reached(limits.upper_nonrecoverable), Status::Critical, "emergency"),
-        (reached(limits.upper_critical), Status::Critical, "critical"),
+    let under = |limit: Option<f64>| {
+        limit.filter(|limit| *limit > 0.0 && sensor.value.is_some_and(|value| value <= *limit))
+    };
+    let fan = sensor.quantity == socle_model::Quantity::FanSpeed;
+    let passed = [
+        (over(limits.upper_nonrecoverable), Status::Critical, "emergency"),
+        (over(limits.upper_critical), Status::Critical, "critical"),
+        (under(limits.lower_critical), Status::Critical, "lower critical"),
+        (under(limits.lower_noncritical).filter(|_| fan), Status::Warning, "minimum"),
     ];
-    for (limit, status, word) in worst {
+    for (limit, status, word) in passed {
         if let Some(limit) = limit {
-            let cause = format!(
-                "{}: {}, {word} {}",
-                hwmon_name(sensor),
-                amount(value, &unit),
-                amount(limit, &unit)
-            );
-            return (status, Some(cause));
+            return (status, Some(format!("{name}: {value}, {word} {}", amount(limit, &unit))));
         }
     }
-    if sensor.alarms.iter().any(|alarm| alarm.contains("crit") || alarm.contains("fault")) {
-        let cause = format!(
-            "{}: {}, {}",
-            hwmon_name(sensor),
-            amount(value, &unit),
-            sensor.alarms.join(", ")
-        );
-        return (Status::Critical, Some(cause));
+    let cause = format!("{name}: {value}, {}", sensor.alarms.join(", "));
+    match sensor.alarms.iter().any(|alarm| alarm.contains("crit") || alarm.contains("fault")) {
+        _ if sensor.alarms.is_empty() => (Status::Ok, None),
+        true => (Status::Critical, Some(cause)),
+        false => (Status::Warning, Some(cause)),
     }
-    (Status::Ok, None)
 }
 
 fn hwmon_line(

@@ -7,7 +7,8 @@ use crate::observations::Observations;
 use crate::place::place;
 use socle_model::bmc::{Bmc, Sensor};
 use socle_model::documents::SensorLine;
-use socle_model::{Absent, Status, Thresholds};
+use socle_model::{Absent, ComponentPath, Status, Thresholds, Timestamp};
+use std::collections::BTreeSet;
 
 /// What a sensor is remembered by: owner, LUN, number and name stay when records are renumbered.
 pub(crate) fn key(sensor: &Sensor) -> String {
@@ -24,19 +25,44 @@ pub(crate) fn judge(
     let Some(snapshot) = seen.snapshot else { return };
     let Some(data) = snapshot.bmc.data() else { return };
     let silent = super::bmc::silence(seen);
-    let answers = matches!(snapshot.bmc, Bmc::Present(_));
+    let mut here = BTreeSet::new();
     for sensor in &data.sensors {
-        let path = place(sensor);
+        let (path, key) = (place(sensor), key(sensor));
         let verdict = match &silent {
-            Some(cause) if memory.answered.contains(&key(sensor)) => {
+            Some(cause) if memory.answered.contains_key(&key) => {
                 Some(Finding::bad(path.clone(), "ipmi", Status::Unknown, cause.clone()))
             }
             Some(_) => None,
-            None => one(sensor, memory, answers),
+            None => one(sensor, &path, &key, memory, seen.now),
         };
         let status = verdict.as_ref().map_or_else(|| line_status(sensor), |finding| finding.status);
-        lines.push(line(sensor, status));
-        findings.extend(verdict.map(|finding| Finding { path, ..finding }));
+        lines.push(line(sensor, path, status));
+        findings.extend(verdict);
+        here.insert(key);
+    }
+    if silent.is_none() && data.swept_at.is_some() && matches!(snapshot.bmc, Bmc::Present(_)) {
+        missing(&here, memory, findings, seen.now);
+    }
+}
+
+/// Sensors that once answered and whose records are gone.
+fn missing(
+    here: &BTreeSet<String>,
+    memory: &mut Memory,
+    findings: &mut Vec<Finding>,
+    now: Timestamp,
+) {
+    memory.forget_missing(now);
+    for (key, known) in memory.answered.iter().filter(|(key, _)| !here.contains(*key)) {
+        // hwmon's keys are not the BMC's.
+        let Some((_, name)) = key.split_once(' ').filter(|(head, _)| *head != "hwmon") else {
+            continue;
+        };
+        let cause = format!("{name}: its record is gone from the BMC's SDR repository");
+        findings.push(
+            Finding::bad(known.path.clone(), "ipmi", Status::Unknown, cause)
+                .remedy("look at the BMC; if the change is meant, it is forgotten after a day"),
+        );
     }
 }
 
@@ -50,10 +76,16 @@ fn line_status(sensor: &Sensor) -> Status {
 }
 
 /// The statement of one sensor, or `None` if it has never said anything.
-fn one(sensor: &Sensor, memory: &mut Memory, answers: bool) -> Option<Finding> {
-    let key = key(sensor);
-    let here = socle_model::ComponentPath::root();
-    let bad = |status, cause: String| Finding::bad(here.clone(), "ipmi", status, cause);
+fn one(
+    sensor: &Sensor,
+    path: &ComponentPath,
+    key: &str,
+    memory: &mut Memory,
+    now: Timestamp,
+) -> Option<Finding> {
+    let bad = |status, cause: String| Finding::bad(path.clone(), "ipmi", status, cause);
+    // Not asked yet in this run: nothing to say.
+    sensor.at?;
     let gone = match sensor.absent {
         None | Some(Absent::Discrete) => None,
         Some(Absent::NotReadable) => return None,
@@ -62,30 +94,26 @@ fn one(sensor: &Sensor, memory: &mut Memory, answers: bool) -> Option<Finding> {
         Some(Absent::NotAnswered) => Some("the BMC gave no answer"),
         Some(Absent::Refused) => Some("the BMC refused"),
     };
-    if sensor.absent == Some(Absent::Discrete) && sensor.at.is_none() {
-        return None;
-    }
     if let Some(gone) = gone {
-        if !memory.answered.contains(&key) {
+        if !memory.answered.contains_key(key) {
             return None;
         }
         let why = sensor.why.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
         let cause = format!("{}: {gone}{why}; it once answered", sensor.name);
         return Some(bad(Status::Unknown, cause).named(&sensor.name));
     }
-    if answers && !memory.answered.contains(&key) {
-        memory.answered.insert(key.clone());
-    }
-    let (status, cause) = verdict(sensor, memory, &key);
+    memory.answers(key.to_owned(), path, now);
+    let (status, cause) = verdict(sensor, memory, key);
     let finding = match cause {
         Some(cause) => bad(status, cause),
-        None => Finding::ok(here.clone(), "ipmi"),
+        None => Finding::ok(path.clone(), "ipmi"),
     };
-    let finding = match status {
-        Status::Critical if sensor.event_type == 0x08 || presence_lost(&finding) => finding.remedy(
+    let finding = if presence_lost(&finding) {
+        finding.remedy(
             "put it back; if it was removed for good, stop socle-gate and delete its memory.json",
-        ),
-        _ => finding,
+        )
+    } else {
+        finding
     };
     Some(finding.named(&sensor.name))
 }
@@ -102,14 +130,16 @@ fn verdict(sensor: &Sensor, memory: &mut Memory, key: &str) -> (Status, Option<S
     }
     if let Some(bit) = discrete::presence_bit(sensor) {
         if sensor.asserted & bit != 0 {
-            if !memory.present.contains(key) {
-                memory.present.insert(key.to_owned());
-            }
+            Memory::note(&mut memory.present, key);
         } else if memory.present.contains(key) {
             return (Status::Critical, Some(format!("{}: {GONE}", sensor.name)));
         }
     }
-    let (status, word) = discrete::judge(sensor);
+    let asserted = sensor.event_type == 0x03 && sensor.asserted & 0b10 != 0;
+    if sensor.event_type == 0x03 && !asserted {
+        Memory::note(&mut memory.calm, key);
+    }
+    let (status, word) = discrete::judge(sensor, memory.calm.contains(key));
     (status, word.map(|word| format!("{}: {word}", sensor.name)))
 }
 
@@ -123,7 +153,8 @@ fn thresholds(sensor: &Sensor) -> (Status, Option<String>) {
         for bit in bits {
             let (word, limit) = limits.get(bit).copied().unwrap_or(("", None));
             let by_status = sensor.asserted >> bit & 1 == 1;
-            let by_value = match (sensor.value, limit) {
+            // On a scale that falls, "lower" in raw is upper in the unit: only the BMC can tell.
+            let by_value = match (sensor.value, limit.filter(|_| sensor.rising)) {
                 (Some(value), Some(limit)) if bit < 3 => value <= limit,
                 (Some(value), Some(limit)) => value >= limit,
                 _ => false,
@@ -184,10 +215,10 @@ pub(crate) fn unit_sign(unit: &str) -> String {
     .to_owned()
 }
 
-fn line(sensor: &Sensor, status: Status) -> SensorLine {
+fn line(sensor: &Sensor, component: ComponentPath, status: Status) -> SensorLine {
     SensorLine {
         name: sensor.name.clone(),
-        component: place(sensor),
+        component,
         source: "ipmi".to_owned(),
         record_id: Some(sensor.record_id),
         number: Some(sensor.number),

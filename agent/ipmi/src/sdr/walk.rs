@@ -154,10 +154,10 @@ impl Walk {
         }
     }
 
-    /// The repository's stamp when the walk began.
+    /// The repository's stamp when the walk began; `None` for device SDRs, which have none.
     #[must_use]
-    pub const fn stamp(&self) -> Stamp {
-        self.stamp
+    pub const fn stamp(&self) -> Option<Stamp> {
+        if self.device { None } else { Some(self.stamp) }
     }
 
     /// Bytes to ask for now.

@@ -107,6 +107,18 @@ fn linearize(x: f64, linearization: u8) -> Option<f64> {
     })
 }
 
+/// Whether the value never falls while the raw byte, as the number it stands for, grows. `false` for a
+/// negative M, for 1/x, and for a square over both signs: there the BMC's "at or above" is no "at or
+/// above" of the value.
+#[must_use]
+pub fn rising(format: Format, factors: &Factors, linearization: u8) -> bool {
+    let mut scale: Vec<_> = (0..=u8::MAX)
+        .filter_map(|raw| Some((format.number(raw), value(raw, format, factors, linearization)?)))
+        .collect();
+    scale.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+    scale.is_sorted_by(|(_, below), (_, above)| below <= above)
+}
+
 /// The distance to the nearest neighbouring raw value: one raw step around a reading.
 #[must_use]
 pub fn step(raw: u8, format: Format, factors: &Factors, linearization: u8) -> Option<f64> {
@@ -177,5 +189,29 @@ mod tests {
         assert_eq!(value(0, Format::Unsigned, &one, 7), None);
         assert_eq!(value(0, Format::Unsigned, &one, 1), None);
         assert_eq!(value(1, Format::Unsigned, &one, 0x0C), None);
+    }
+
+    #[test]
+    fn a_scale_rises_or_does_not() {
+        let factors = |m, b| Factors { m, b, k1: 0, k2: 0, tolerance: 0 };
+        for (format, factors, linearization, rises) in [
+            (Format::Unsigned, factors(1, 0), 0x00, true),
+            (Format::TwosComplement, factors(3, -7), 0x00, true),
+            (Format::OnesComplement, factors(3, -7), 0x00, true),
+            (Format::Unsigned, factors(-1, 255), 0x00, false),
+            (Format::Unsigned, factors(0, 5), 0x00, true),
+            (Format::Unsigned, factors(1, 0), 0x02, true),
+            (Format::Unsigned, factors(1, 0), 0x07, false),
+            (Format::Unsigned, factors(-1, 300), 0x07, true),
+            (Format::Unsigned, factors(1, 0), 0x08, true),
+            (Format::TwosComplement, factors(1, 0), 0x08, false),
+            (Format::TwosComplement, factors(1, 0), 0x09, true),
+        ] {
+            assert_eq!(
+                rising(format, &factors, linearization),
+                rises,
+                "{format:?} {factors:?} {linearization:02x}h"
+            );
+        }
     }
 }

@@ -133,8 +133,10 @@ pub struct Reading {
     pub step: Option<f64>,
     /// State bits that count: of a sensor that is scanned and available.
     pub asserted: u16,
-    /// A threshold is passed that the status byte does not report.
+    /// A threshold is passed that the status byte does not report. Never on a scale that does not rise.
     pub disagrees: bool,
+    /// Whether the value grows with the raw byte; see [`SensorRecord::rising`].
+    pub rising: bool,
 }
 
 impl SensorRecord {
@@ -166,6 +168,20 @@ impl SensorRecord {
             return None;
         }
         formula::value(raw, format, factors.unwrap_or(&analog.factors), analog.linearization)
+    }
+
+    /// Whether the value grows with the raw byte. A non-linear sensor's factors tell it around one
+    /// reading only; without them it is not known, and `false`.
+    #[must_use]
+    pub fn rising(&self, factors: Option<&Factors>) -> bool {
+        let Some((analog, format)) = self.analog.zip(Format::of(self.units[0])) else {
+            return true;
+        };
+        match factors {
+            Some(factors) => formula::rising(format, factors, analog.linearization),
+            None if self.non_linear() => false,
+            None => formula::rising(format, &analog.factors, analog.linearization),
+        }
     }
 
     /// The thresholds of the record, as far as its mask calls them readable (section 43.1, byte 19).
@@ -210,8 +226,14 @@ impl SensorRecord {
         factors: Option<&Factors>,
         thresholds: &[Option<f64>; 6],
     ) -> Reading {
-        let gone =
-            |absent| Reading { value: Err(absent), step: None, asserted: 0, disagrees: false };
+        let rising = self.rising(factors);
+        let gone = |absent| Reading {
+            value: Err(absent),
+            step: None,
+            asserted: 0,
+            disagrees: false,
+            rising,
+        };
         if raw.unavailable {
             return gone(Absent::Unavailable);
         }
@@ -230,12 +252,16 @@ impl SensorRecord {
             value: Ok(value),
             step: formula::step(raw.raw, format, factors, analog.linearization),
             asserted,
-            disagrees: self.threshold_based() && passed(value, thresholds) & !asserted != 0,
+            // The BMC compares raw bytes: on a falling scale the value says the opposite.
+            disagrees: rising
+                && self.threshold_based()
+                && passed(value, thresholds) & !asserted != 0,
+            rising,
         }
     }
 }
 
-/// The thresholds that a value has reached, as the bits of Get Sensor Reading.
+/// The thresholds that a value on a rising scale has reached, as the bits of Get Sensor Reading.
 #[must_use]
 pub fn passed(value: f64, thresholds: &[Option<f64>; 6]) -> u16 {
     let mut bits = 0;

@@ -212,6 +212,15 @@ fn readings_and_the_reasons_for_none() {
     // Hysteresis: a state that outlives its cause is no disagreement.
     assert!(!decode(&[30, 0xC0, 0xC1]).disagrees);
 
+    // On a scale that falls the BMC's "at or above" is an "at or below" of the value.
+    let mut falling = fan.clone();
+    let analog = falling.analog.as_mut().unwrap();
+    analog.factors.m = -analog.factors.m;
+    let limits = falling.thresholds(&falling.record_thresholds());
+    let good = falling.decode(&reading(&[100, 0xC0, 0xC0, 0x80]), None, &limits);
+    assert_eq!((good.value, good.rising, good.disagrees), (Ok(-7500.0), false, false));
+    assert!(decode(&[100, 0xC0, 0xC0]).rising);
+
     assert_eq!(decode(&[0, 0xE0, 0xC7]).value, Err(Absent::Unavailable));
     assert_eq!(decode(&[0, 0x80, 0xC7]).value, Err(Absent::ScanningDisabled));
     assert_eq!(decode(&[0, 0xE0, 0xC7]).asserted, 0);

@@ -1,6 +1,6 @@
 //! `socle events`: what happened, one line each.
 
-use super::print;
+use super::{print, print_json};
 use crate::cli::EventsArgs;
 use crate::paint::{Paint, Tone};
 use crate::{agent, client};
@@ -43,7 +43,7 @@ fn show(line: &[u8], json: bool, paint: Paint) -> Result<()> {
         return Ok(());
     }
     if json {
-        return print(text);
+        return print_json(text);
     }
     let event = serde_json::from_str(text).context("understanding an event")?;
     print(&one_line(&event, paint))

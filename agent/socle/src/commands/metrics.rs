@@ -186,3 +186,28 @@ fn read(
         Err(_) => Err(Failure::Failed("not read in time (metrics.deadline_s)".into())),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_may_be_toml_or_what_a_shell_leaves_of_it() {
+        for (setting, toml) in [
+            ("metrics.deadline_s=2", "metrics.deadline_s = 2"),
+            ("metrics.exclude=[\"cpu\"]", "metrics.exclude = [\"cpu\"]"),
+            (
+                "metrics.filters.\"hwmon.chip-include\"=\"^nvme\"",
+                "metrics.filters.\"hwmon.chip-include\" = \"^nvme\"",
+            ),
+            (
+                "metrics.filters.hwmon.chip-include=^(a\\.b|c=d)$",
+                "metrics.filters.\"hwmon.chip-include\" = \"^(a\\\\.b|c=d)$\"",
+            ),
+            ("metrics.filters.cpu.info=true", "metrics.filters.\"cpu.info\" = true"),
+        ] {
+            assert_eq!(toml_of(setting).unwrap(), toml);
+        }
+        assert!(toml_of("metrics.deadline_s").is_err() && toml_of("ipmi.device=x").is_err());
+    }
+}

@@ -20,3 +20,11 @@ pub(crate) fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes()).and_then(|()| out.flush()).context("writing to stdout")
 }
+
+/// Writes JSON documents to stdout, each on its line.
+///
+/// # Errors
+/// As [`print`].
+pub(crate) fn print_json(text: &str) -> Result<()> {
+    print(&(crate::paint::json(text.trim_end()) + "\n"))
+}

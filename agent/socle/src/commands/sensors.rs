@@ -1,6 +1,6 @@
 //! `socle sensors`: every reading as a table.
 
-use super::print;
+use super::{print, print_json};
 use crate::agent;
 use crate::cli::ReadArgs;
 use crate::paint::{Paint, Tone};
@@ -12,11 +12,11 @@ use std::process::ExitCode;
 /// Prints the sensors.
 pub(crate) fn run(args: &ReadArgs) -> Result<ExitCode> {
     let (text, document): (_, SensorsDocument) = agent::ask(args.state.as_deref(), "/v1/sensors")?;
-    print(&if args.json {
-        text.trim_end().to_owned() + "\n"
+    if args.json {
+        print_json(&text)?;
     } else {
-        table(&document, Paint::stdout())
-    })?;
+        print(&table(&document, Paint::stdout()))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
 

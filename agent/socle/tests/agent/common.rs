@@ -14,7 +14,7 @@ use tempfile::TempDir;
 pub(crate) type Command = std::process::Command;
 
 /// How long anything may take that is expected to happen.
-pub(crate) const SOON: Duration = Duration::from_secs(10);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// The command line, in an environment of its own.
 pub(crate) fn socle(home: &Path) -> Command {

@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 #[test]
 fn every_document_names_its_schema() {
@@ -88,9 +89,14 @@ fn doctor_makes_ten_checks_in_a_second_with_and_without_an_agent() {
     let alone = ask(home.path(), &["doctor", "--json", "--state", state.to_str().unwrap()]);
     assert_eq!(names(&alone), expected);
     let agent = Agent::start(None);
-    let begun = std::time::Instant::now();
-    let beside = agent.ask(&["doctor", "--json"]);
-    assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{:?}", begun.elapsed());
+    let (mut beside, mut took) = (alone, Duration::MAX);
+    // The best of a few: the machine may be busy with other tests.
+    for _ in 0..5 {
+        let begun = Instant::now();
+        beside = agent.ask(&["doctor", "--json"]);
+        took = took.min(begun.elapsed());
+    }
+    assert!(took < Duration::from_secs(1), "{took:?}");
     assert_eq!(names(&beside), expected);
     assert!(text(&beside.stdout).contains("the network half answers"));
 }

@@ -7,7 +7,7 @@ mod ours;
 mod process;
 mod system;
 
-use super::print;
+use super::{print, print_json};
 use crate::agent;
 use crate::cli::DoctorArgs;
 use crate::client;
@@ -45,7 +45,7 @@ pub(crate) fn run(args: &DoctorArgs) -> Result<ExitCode> {
     let document = DoctorDocument { schema: DOCTOR_SCHEMA.into(), checks };
     let failed = document.checks.iter().any(|check| check.result == CheckResult::Failed);
     if args.read.json {
-        print(&(serde_json::to_string(&document).context("the document")? + "\n"))?;
+        print_json(&serde_json::to_string(&document).context("the document")?)?;
     } else {
         print(&lines(&document, Paint::stdout()))?;
     }

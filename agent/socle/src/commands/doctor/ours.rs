@@ -8,13 +8,12 @@ use std::path::{Path, PathBuf};
 
 /// The page of the package, and of `socle run` unless it was told otherwise.
 const PAGE: &str = "http://127.0.0.1:10911";
-const START: &str = "socle run, or systemctl enable --now socle-gate.service socle-host.service";
 
 /// The agent that was found, or where one would be.
 #[derive(Debug)]
 pub(super) struct Agent {
     /// Its door, or why there is none.
-    door: Result<PathBuf, String>,
+    door: Result<PathBuf, agent::Nobody>,
     /// What `socle run` left in its state folder.
     pub(super) run: Option<RunFile>,
     /// Its state folder.
@@ -23,7 +22,7 @@ pub(super) struct Agent {
 
 /// Looks for the agent as every command does.
 pub(super) fn find(state: Option<&Path>) -> Agent {
-    let door = agent::find(state).map_err(|error| format!("{error:#}"));
+    let door = agent::find(state);
     let own = state.map(Path::to_owned).or_else(|| Surroundings::here().state());
     let run = own.as_deref().and_then(|state| agent::run_file(state).ok().flatten());
     // A file that a killed agent left behind says nothing about the one that answers.
@@ -38,7 +37,7 @@ pub(super) fn find(state: Option<&Path>) -> Agent {
 
 /// What both halves say about themselves.
 pub(super) fn answer(agent: &Agent) -> Result<Vec<Check>, String> {
-    let door = agent.door.as_ref().map_err(Clone::clone)?;
+    let door = agent.door.as_ref().map_err(ToString::to_string)?;
     let asked = client::block(client::within(PATIENCE, client::door(door, "/v1/doctor")));
     let (status, body) = asked.map_err(|error| format!("{error:#}"))?;
     if !status.is_success() {
@@ -57,7 +56,7 @@ pub(super) fn link(agent: &Agent, answer: &Result<Vec<Check>, String>) -> Check 
             let remedy = "systemctl restart socle-gate.service, then read its journal";
             bad("link", CheckResult::Failed, why, remedy)
         }
-        (Err(_), _) => bad("link", CheckResult::Warning, "no agent runs here", START),
+        (Err(nobody), _) => bad("link", CheckResult::Warning, &nobody.what, nobody.remedy),
     }
 }
 
@@ -66,8 +65,10 @@ pub(super) fn page(agent: &Agent) -> Check {
     let page = agent.run.as_ref().map_or(PAGE, |run| run.page.as_str());
     let health = format!("{page}/healthz");
     let asked = client::block(client::within(PATIENCE, client::url(&health)));
+    // This user may be kept from the door of the system's agent, and not from its page.
+    let ours = agent.door.is_ok() || Path::new(agent::SYSTEM).exists();
     match (asked, &agent.door) {
-        (Ok(text), Ok(_)) if text.trim() == "ok" => good("page", format!("{page} answers")),
+        (Ok(text), _) if ours && text.trim() == "ok" => good("page", format!("{page} answers")),
         (Ok(_), _) => {
             let remedy = "stop it, or give socle another port (socle run --listen, systemctl edit \
                           socle-page.socket)";

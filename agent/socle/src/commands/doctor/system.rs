@@ -13,14 +13,17 @@ const SYSTEMD: u32 = 239;
 
 /// Whether something keeps the time, and whether the kernel has its fast clock.
 pub(super) fn clock(root: &Path) -> Check {
-    let source = root.join("sys/devices/system/clocksource/clocksource0/current_clocksource");
-    let source = text(&source);
-    // What the kernel falls back to when it has found the time stamp counter unstable.
-    if let Some(slow) = source.as_deref().filter(|name| matches!(*name, "hpet" | "acpi_pm")) {
+    let facts = socle_kernel::facts::Facts::open(&socle_kernel::Root::at(root)).read();
+    let lost = facts.clocksource.as_ref().filter(|clock| {
+        // What the kernel falls back to when it has found a TSC unstable that this CPU has.
+        clock.tsc_expected && matches!(clock.current.as_str(), "hpet" | "acpi_pm")
+    });
+    if let Some(slow) = lost.map(|clock| &clock.current) {
         let remedy = "read dmesg for \"clocksource\": it says why tsc was given up; ask the vendor";
         let text = format!("the clock source is {slow}, tsc was lost: every time call is slow");
         return bad("clock", CheckResult::Failed, text, remedy);
     }
+    let source = facts.clocksource.map(|clock| clock.current);
     let source = source.map(|name| format!(", clock source {name}")).unwrap_or_default();
     match keeper(root) {
         Some(who) => good("clock", format!("{who}{source}")),
@@ -152,6 +155,8 @@ mod tests {
         write(tree.path(), "proc/44/comm", "chronyd\n");
         assert_eq!(clock(tree.path()).text, "chronyd runs, clock source tsc");
         write(tree.path(), source, "hpet\n");
+        assert_eq!(clock(tree.path()).result, CheckResult::Ok, "a machine without a TSC lost none");
+        write(tree.path(), "proc/cpuinfo", "flags\t\t: fpu constant_tsc\n");
         assert_eq!(clock(tree.path()).result, CheckResult::Failed);
     }
 

@@ -2,7 +2,7 @@
 
 use super::owners::Owners;
 use crate::places::{Places, RunFile};
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
@@ -37,6 +37,9 @@ impl Ground {
         let orphaned = left.exists();
         if orphaned {
             sweep(&left);
+        } else {
+            // The root half holds a lock of its own: so one that systemd started is found too.
+            free(&places.host.join("host.lock"))?;
         }
         make(&places.gate, 0o700)?;
         if let Some((uid, gid)) = owners.gate {
@@ -139,19 +142,35 @@ fn lock(state: &Path) -> Result<Flock<File>> {
             writeln!(lock, "{}", std::process::id()).with_context(what)?;
             Ok(lock)
         }
-        Err((mut file, Errno::EWOULDBLOCK)) => {
-            let mut pid = String::new();
-            // An empty file is a holder that has not written its pid yet.
-            let _ = file.read_to_string(&mut pid);
-            let pid = pid.trim();
-            let holder =
-                if pid.is_empty() { "another process".into() } else { format!("pid {pid}") };
-            bail!(
-                "an agent runs on this state already: {holder} holds {}; stop it, or give this one \
-                 its own --state DIR",
-                path.display()
-            )
-        }
+        Err((file, Errno::EWOULDBLOCK)) => Err(held(file, &path)),
         Err((_, error)) => Err(error).with_context(|| format!("locking {}", path.display())),
     }
+}
+
+/// Sees that nobody holds a lock; a file that is not there is held by nobody.
+fn free(path: &Path) -> Result<()> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).with_context(|| format!("opening {}", path.display())),
+    };
+    match Flock::lock(file, FlockArg::LockSharedNonblock) {
+        Ok(_) => Ok(()),
+        Err((file, Errno::EWOULDBLOCK)) => Err(held(file, path)),
+        Err((_, error)) => Err(error).with_context(|| format!("locking {}", path.display())),
+    }
+}
+
+/// Another agent is here: who it is, and what to do.
+fn held(mut file: File, path: &Path) -> anyhow::Error {
+    let mut pid = String::new();
+    // An empty file is a holder that has not written its pid yet.
+    let _ = file.read_to_string(&mut pid);
+    let pid = pid.trim();
+    let holder = if pid.is_empty() { "another process".into() } else { format!("pid {pid}") };
+    anyhow!(
+        "an agent runs on this state already: {holder} holds {}; stop it, or give this one its own \
+         --state DIR",
+        path.display()
+    )
 }

@@ -1,5 +1,6 @@
 //! What `socle run` says once about this host's BMC, from the agent's own first words on it.
 
+use crate::agent::say;
 use crate::client;
 use socle_model::bmc::SourceState;
 use socle_model::documents::{SourceLine, StatusDocument};
@@ -12,7 +13,6 @@ const TRIES: usize = 150;
 
 /// Waits until the agent knows whether there is a BMC; says so when there is none, or when it cannot
 /// be read. A BMC that answers needs no words.
-#[expect(clippy::print_stderr, reason = "the supervisor's own word to whoever started it")]
 pub(super) async fn tell(door: PathBuf) {
     for _ in 0..TRIES {
         tokio::time::sleep(PAUSE).await;
@@ -25,7 +25,7 @@ pub(super) async fn tell(door: PathBuf) {
             Known::NotYet => {}
             Known::Answers => return,
             Known::Said(text) => {
-                eprintln!("socle: {text}");
+                say(&text);
                 return;
             }
         }

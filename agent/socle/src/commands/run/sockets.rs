@@ -34,6 +34,10 @@ impl Sockets {
     /// # Errors
     /// An address in use, or a socket that another process answers on; with the remedy.
     pub(crate) fn open(listen: SocketAddr, folder: &Path, owners: &Owners) -> Result<Self> {
+        // First, because the words about another agent say more than those about its port.
+        for name in NAMES {
+            clear(&folder.join(name))?;
+        }
         let listener = TcpListener::bind(listen).with_context(|| {
             format!(
                 "listening on {listen}: give another --listen ADDR:PORT, port 0 takes a free one"
@@ -76,7 +80,6 @@ impl Sockets {
 
 /// Binds a Unix socket that `group` may use, where there is that group; else only this user.
 fn bind(path: &Path, user: Option<u32>, group: Option<u32>) -> Result<UnixListener> {
-    clear(path)?;
     // Nobody may connect before owner and mode are right. One thread yet: the umask is ours.
     let before = umask(Mode::from_bits_truncate(0o177));
     let bound = UnixListener::bind(path);
@@ -101,27 +104,26 @@ fn clear(path: &Path) -> Result<()> {
         bail!(
             "an agent answers on {} already, {}: stop it, or give this one its own --state DIR",
             path.display(),
-            named(holder)
+            named(holder, path)
         );
     }
     fs::remove_file(path).with_context(|| format!("removing the stale socket {}", path.display()))
 }
 
 /// Who answers on a socket that process `maker` made: systemd makes them for the package's units.
-fn named(maker: i32) -> String {
+fn named(maker: i32, path: &Path) -> String {
     if maker != 1 {
         return format!("pid {maker}");
     }
-    let unit = |pid: &str, half: Half| {
+    let half = if path.ends_with("gate") { Half::Gate } else { Half::Host };
+    let unit = |pid: &str| {
         let read = |file| fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
         read("comm").trim_end() == half.program()
             && read("cgroup").contains(&format!("/{}.service", half.program()))
     };
     let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let found = processes
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .find(|pid| unit(pid, Half::Host) || unit(pid, Half::Gate));
-    match found {
+    let mut pids = processes.filter_map(|entry| entry.file_name().into_string().ok());
+    match pids.find(|pid| unit(pid)) {
         Some(pid) => format!("pid {pid} of the package's units (systemctl stop 'socle-*')"),
         None => "the package's units hold it, pid 1 (systemctl stop 'socle-*.socket')".into(),
     }

@@ -2,6 +2,7 @@
 
 use super::owners::Owners;
 use super::sockets::Sockets;
+use crate::agent::say;
 use crate::halves::Half;
 use crate::places::Places;
 use anyhow::{Context, Result};
@@ -211,7 +212,14 @@ fn start(plan: &Plan, sockets: &Path, half: Half) -> Result<(Child, Option<Child
     }
     command.fd_mappings(fds).context("passing the sockets")?;
     let mut command = Command::from(command);
-    let mut child = command.spawn().with_context(|| format!("starting {}", half.program()))?;
+    let mut child = command.spawn().with_context(|| match plan.owners.gate {
+        Some(_) if half == Half::Gate => {
+            "starting socle-gate as user socle-gate: if its folder is closed to that user, run the \
+             installed socle, or give --state DIR"
+                .into()
+        }
+        Some(_) | None => format!("starting {}", half.program()),
+    })?;
     // Taken out, because waiting for a child closes what it still holds.
     let lifeline = child.stdin.take();
     Ok((child, lifeline))
@@ -235,7 +243,6 @@ impl Log {
         self.line(&format!("{how}; starting it again"));
     }
 
-    #[expect(clippy::print_stderr, reason = "the supervisor's own log")]
     fn line(&mut self, text: &str) {
         if self.last.is_some_and(|last| last.elapsed() < QUIET) {
             self.unsaid += 1;
@@ -246,6 +253,6 @@ impl Log {
             n => format!(" ({n} lines before were not printed)"),
         };
         self.last = Some(Instant::now());
-        eprintln!("socle: {} {text}{more}", self.half.program());
+        say(&format!("{} {text}{more}", self.half.program()));
     }
 }

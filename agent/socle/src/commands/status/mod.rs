@@ -3,7 +3,7 @@
 mod render;
 mod tree;
 
-use super::print;
+use super::{print, print_json};
 use crate::agent;
 use crate::cli::StatusArgs;
 use crate::paint::Paint;
@@ -17,7 +17,7 @@ pub(crate) fn run(args: &StatusArgs) -> Result<ExitCode> {
     let (text, document): (_, StatusDocument) =
         agent::ask(args.read.state.as_deref(), "/v1/status")?;
     if args.read.json {
-        print(&(text.trim_end().to_owned() + "\n"))?;
+        print_json(&text)?;
     } else {
         print(&render::render(&document, args.all, Paint::stdout()))?;
     }

@@ -13,6 +13,9 @@ pub(super) fn render(document: &StatusDocument, all: bool, paint: Paint) -> Stri
     let mut page = Page { paint, all, now: document.at, out: String::new() };
     page.head(document);
     let root = Node::of(&document.components);
+    if let Some(host) = root.component.filter(|host| host.cause.is_some() && !rolled_up(host)) {
+        page.explain(host, &root, "host", "");
+    }
     page.children(&root, "", true);
     page.sources(&document.sources);
     for weaker in &document.degraded {
@@ -75,7 +78,7 @@ impl Page {
         let deeper = format!("{indent}{}", self.below(last, top));
         match node.component {
             Some(component) if !rolled_up(component) => {
-                self.explain(component, node, &lead, &deeper)
+                self.explain(component, node, &lead, &deeper);
             }
             _ => {
                 self.out += &lead;
@@ -103,7 +106,8 @@ impl Page {
             facts.extend(component.since.map(|since| format!("for {}", ago(since, self.now))));
         }
         let facts = facts.join(paint.pick(" · ", "; "));
-        paint.paragraph(&mut self.out, &format!("{lead}  "), &facts, Tone::Quiet);
+        let lead = if facts.is_empty() { lead.to_owned() } else { format!("{lead}  ") };
+        paint.paragraph(&mut self.out, &lead, &facts, Tone::Quiet);
         if let Some(remedy) = &component.remedy {
             let lead = format!("{indent}{}{} ", self.rail(node), paint.pick("→", "->"));
             paint.paragraph(&mut self.out, &lead, &paint.clean(remedy), Tone::Strong);
@@ -230,56 +234,45 @@ fn spell(seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const PLAIN: Paint = Paint { colour: false, unicode: true, width: None };
-
-    fn document() -> StatusDocument {
-        let part = |path: &str, kind: &str, name: &str, status: &str| {
-            let cause = if status == "ok" { "null" } else { "\"see module/0/fan/3\"" };
-            format!(
-                r#"{{"path":"{path}","kind":"{kind}","name":"{name}","status":"{status}","cause":{cause},
-                "remedy":null,"since":null,"sources":["ipmi"]}}"#
-            )
-        };
-        let mut parts = vec![
-            part("", "host", "q01", "critical"),
-            part("module/0", "module", "module 0", "critical"),
-        ];
-        parts.push(
-            r#"{"path":"module/0/fan/3","kind":"fan","name":"M0_FAN3\u001b[2J","status":"critical",
-            "cause":"0 RPM, lower critical 1125 RPM","remedy":"replace the fan module",
-            "since":"2026-11-24T14:48:00Z","sources":["ipmi"]}"#
-                .into(),
-        );
-        for n in 0..3 {
-            parts.push(part(&format!("module/0/fan/{n}"), "fan", &format!("F{n}"), "ok"));
-        }
-        parts.push(part("psu/0", "psu", "PSU0", "ok"));
-        let text = format!(
-            r#"{{"schema":"socle.status/1","host":"q01","model":"BullSequana S200",
-            "at":"2026-11-24T15:00:00Z","status":"critical","components":[{}],
-            "sources":[{{"name":"ipmi","state":"ok","age_s":3.1,"error":null}},
-            {{"name":"edac","state":"absent","age_s":null,"error":null}}],"degraded":[]}}"#,
-            parts.join(",")
-        );
-        serde_json::from_str(&text).unwrap()
-    }
+    use crate::golden::{self, PAINTS};
 
     #[test]
     fn what_is_wrong_is_spelled_out_and_the_rest_counted() {
-        let expected = "\
-q01  BullSequana S200  ✖ critical  2026-11-24 15:00:00Z
+        let document: StatusDocument = golden::document("status");
+        for (name, paint) in PAINTS {
+            golden::check(&format!("status.{name}"), &render(&document, false, paint));
+        }
+        golden::check("status.all", &render(&document, true, golden::PLAIN));
+    }
 
-✖ module/0  critical
-├─ ✖ fan/3  critical  0 RPM, lower critical 1125 RPM · M0_FAN3\\u{1b}[2J · ipmi · for 12 min
-│    → replace the fan module
-└─ ✔ 3 ok: 3 fan
-✔ 1 ok: 1 psu
+    #[test]
+    fn a_thousand_healthy_parts_fit_on_a_screen_beside_what_is_wrong() {
+        let mut document: StatusDocument = golden::document("status");
+        let fan = document.components.iter().find(|one| one.kind == "fan").unwrap().clone();
+        for n in 0..1000 {
+            let path = format!("module/{}/fan/{}", n % 8, 100 + n);
+            let (cause, status) = (None, Status::Ok);
+            let path = serde_json::from_value(path.into()).unwrap();
+            document.components.push(Component { path, cause, status, ..fan.clone() });
+        }
+        let began = std::time::Instant::now();
+        let text = render(&document, false, Paint { width: Some(100), ..golden::PLAIN });
+        assert!(began.elapsed().as_secs() < 1, "{:?}", began.elapsed());
+        assert!(text.lines().count() < 40, "{text}");
+        let counts = ["FAN3", "130 fan", "876 fan"];
+        assert!(counts.iter().all(|count| text.contains(count)), "{text}");
+        let all = render(&document, true, golden::PLAIN);
+        assert!(all.lines().count() > 1000);
+    }
 
-sources  ipmi 3 s
-absent   edac
-";
-        let text = render(&document(), false, PLAIN);
-        assert!(text == expected, "{text}");
+    #[test]
+    fn a_verdict_on_the_host_itself_has_its_cause() {
+        let mut document: StatusDocument = golden::document("status");
+        let mut host = document.components.last().unwrap().clone();
+        host.path = serde_json::from_value("".into()).unwrap();
+        (host.status, host.cause) = (Status::Unknown, Some("nobody answered".into()));
+        document.components = vec![host];
+        let text = render(&document, false, golden::PLAIN);
+        assert!(text.contains("\nhost  nobody answered"), "{text}");
     }
 }
