@@ -5,6 +5,7 @@ use serde::Deserialize;
 use socle_kernel::config::Metrics;
 use socle_model::settings::{Fault, Fragment, Half, Key, Kind, merge};
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// Every key of this half: its own, then those of the sources.
@@ -65,7 +66,7 @@ pub(crate) fn load(file: &Path, named: bool) -> anyhow::Result<Config> {
 pub(crate) fn read(files: &[PathBuf]) -> anyhow::Result<Config> {
     let mut texts = Vec::new();
     for path in files {
-        let bytes = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+        let bytes = bytes(path).with_context(|| format!("reading {}", path.display()))?;
         let text = String::from_utf8(bytes)
             .with_context(|| format!("{} is not UTF-8 text", path.display()))?;
         texts.push((path.display().to_string(), text));
@@ -84,6 +85,19 @@ pub(crate) fn read(files: &[PathBuf]) -> anyhow::Result<Config> {
         })?;
     }
     Ok(config)
+}
+
+/// The longest configuration file in bytes.
+const LIMIT: u64 = 1 << 20;
+
+fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = fs::File::open(path)?.take(LIMIT + 1).read_to_end(&mut bytes)?;
+    if u64::try_from(read).is_ok_and(|read| read <= LIMIT) {
+        return Ok(bytes);
+    }
+    let text = format!("longer than {LIMIT} bytes: no configuration of socle");
+    Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, text))
 }
 
 /// The root half's key in one file. That half checks it; here a wrong one is as good as none.
@@ -152,5 +166,19 @@ mod tests {
         assert!(error.contains("socle.toml:2: metrics.colectors"), "{error}");
         fs::write(&file, "[gate]\nlisten = \"localhost:1\"\n").unwrap();
         assert!(load(&file, true).is_err());
+    }
+
+    #[test]
+    fn a_file_that_is_no_configuration_is_not_read_to_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("socle.toml");
+        let full = "#".repeat(1 << 20);
+        fs::write(&file, &full).unwrap();
+        assert_eq!(load(&file, true).unwrap(), Config::default());
+        fs::write(&file, full + "#").unwrap();
+        let error = format!("{:#}", load(&file, true).unwrap_err());
+        assert!(error.contains("longer than 1048576 bytes"), "{error}");
+        let endless = format!("{:#}", load(Path::new("/dev/zero"), true).unwrap_err());
+        assert!(endless.contains("longer than"), "{endless}");
     }
 }

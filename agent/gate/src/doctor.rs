@@ -19,7 +19,7 @@ pub(crate) fn document(app: &App) -> DoctorDocument {
         link(app),
         sources(app),
         clock(app),
-        disk(&app.state),
+        disk(&[&app.state, &app.root.join("var/lib/socle")]),
         sandbox(&app.root.join("proc/self/status")),
         others(&app.root),
         configuration(app.refused()),
@@ -86,25 +86,28 @@ fn clock(app: &App) -> Check {
     }
 }
 
-fn disk(state: &Path) -> Check {
+/// The state folders: this half's, then the others' where there is one.
+fn disk(folders: &[&Path]) -> Check {
     let remedy = "events are kept in memory until there is room; free some, or see --state";
-    match statvfs(state) {
-        Ok(stat) => {
-            let free = stat.blocks_available().saturating_mul(stat.fragment_size());
-            let text = format!("{} MiB free for {}", free >> 20, state.display());
-            if free < LEAST_FREE {
-                check("disk", CheckResult::Warning, text, Some(remedy))
-            } else {
-                check("disk", CheckResult::Ok, text, None)
+    let (mut worst, mut texts) = (CheckResult::Ok, Vec::new());
+    for (index, folder) in folders.iter().enumerate() {
+        match statvfs(*folder) {
+            Ok(stat) => {
+                let free = stat.blocks_available().saturating_mul(stat.fragment_size());
+                texts.push(format!("{} MiB free for {}", free >> 20, folder.display()));
+                if free < LEAST_FREE && worst == CheckResult::Ok {
+                    worst = CheckResult::Warning;
+                }
+            }
+            Err(nix::errno::Errno::ENOENT) if index > 0 => {}
+            Err(error) => {
+                texts.push(format!("{}: {error}", folder.display()));
+                worst = CheckResult::Failed;
             }
         }
-        Err(error) => check(
-            "disk",
-            CheckResult::Failed,
-            format!("{}: {error}", state.display()),
-            Some(remedy),
-        ),
     }
+    let remedy = (worst != CheckResult::Ok).then_some(remedy);
+    check("disk", worst, texts.join("; "), remedy)
 }
 
 /// What the kernel says this process may do, not what a unit file asked for.
@@ -159,15 +162,36 @@ const OTHERS: &[(&str, &str)] = &[
 
 fn others(root: &Path) -> Check {
     let found = running(&root.join("proc"));
-    if found.is_empty() {
+    let applied = !found.contains("saptune") && saptune_applied(root);
+    if found.is_empty() && !applied {
         let text = "no node_exporter, ipmi_exporter, saptune or tuned runs here";
         return check("other agents", CheckResult::Ok, text, None);
     }
-    let names: Vec<_> = found.into_iter().collect();
+    let mut names: Vec<_> = found.into_iter().collect();
+    if applied {
+        names.push("saptune (its notes are applied; it does not stay running)");
+    }
     let remedy = "all may run beside socle; stop exporters that nobody scrapes any more, each reads \
                   the same BMC again";
-    let text = format!("running: {}", names.join(", "));
+    let text = format!("here: {}", names.join(", "));
     check("other agents", CheckResult::Warning, text, Some(remedy))
+}
+
+/// saptune tunes at boot and ends. It notes what it found before each note that it applied, and which
+/// ones to apply at boot in its configuration (SLE 16: the second path).
+fn saptune_applied(root: &Path) -> bool {
+    let noted = |folder: &str| {
+        fs::read_dir(root.join(folder)).is_ok_and(|mut entries| entries.next().is_some())
+    };
+    let tunes = |file: &str| {
+        let text = fs::read_to_string(root.join(file)).unwrap_or_default();
+        text.lines().filter_map(|line| line.trim().split_once('=')).any(|(key, value)| {
+            matches!(key, "TUNE_FOR_SOLUTIONS" | "TUNE_FOR_NOTES")
+                && !value.trim().trim_matches(['"', '\'']).trim().is_empty()
+        })
+    };
+    noted("run/saptune/saved_state")
+        || ["etc/sysconfig/saptune", "var/lib/saptune/config/saptune"].into_iter().any(tunes)
 }
 
 fn running(proc: &Path) -> BTreeSet<&'static str> {
@@ -197,8 +221,38 @@ mod tests {
             fs::write(folder.join("comm"), format!("{comm}\n")).unwrap();
         }
         let found = others(tree.path());
-        assert_eq!(found.text, "running: node_exporter");
+        assert_eq!(found.text, "here: node_exporter");
         assert_eq!(others(Path::new("/nonexistent")).result, CheckResult::Ok);
+    }
+
+    #[test]
+    fn saptune_is_here_while_its_notes_are_applied() {
+        let tree = tempfile::tempdir().unwrap();
+        let root = tree.path();
+        let file = root.join("etc/sysconfig/saptune");
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let off = "TUNE_FOR_SOLUTIONS=\"\"\nTUNE_FOR_NOTES=\" \"\nCOLOR_SCHEME=\"x\"\n";
+        fs::write(&file, off).unwrap();
+        let applied = root.join("run/saptune/saved_state");
+        fs::create_dir_all(&applied).unwrap();
+        assert_eq!(others(root).result, CheckResult::Ok, "installed, not used");
+        fs::write(applied.join("1656250"), "{}").unwrap();
+        assert!(others(root).text.starts_with("here: saptune (its notes"), "applied");
+        fs::remove_dir_all(&applied).unwrap();
+        fs::write(&file, "TUNE_FOR_SOLUTIONS=\"HANA\"\n").unwrap();
+        assert_eq!(others(root).result, CheckResult::Warning, "applied at boot");
+    }
+
+    #[test]
+    fn every_state_folder_counts() {
+        let tree = tempfile::tempdir().unwrap();
+        let missing = tree.path().join("missing");
+        let found = disk(&[tree.path(), &missing]);
+        assert!(!found.text.contains("missing"), "{}", found.text);
+        assert_eq!(disk(&[&missing, tree.path()]).result, CheckResult::Failed);
+        let both = disk(&[tree.path(), Path::new("/proc")]);
+        assert_eq!(both.result, CheckResult::Warning, "/proc has no room: {}", both.text);
+        assert!(both.text.contains(" for /proc"), "{}", both.text);
     }
 
     #[test]

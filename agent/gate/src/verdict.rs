@@ -203,12 +203,17 @@ impl Task {
         };
         let sensors = SensorsDocument { schema: SENSORS_SCHEMA.into(), sensors: judged.sensors };
         let mut page = Page::default();
-        let shown = ipmi::from_link(&mut page, &hardware, self.app.interval_s(), now);
+        let mut shown = ipmi::from_link(&mut page, &hardware, self.app.interval_s(), now);
         let most = self.app.scraper().series_max();
         let (ipmi_text, samples) = cut(page.as_str(), most);
         let before = self.verdict.borrow().clone();
         let ipmi = Piece::following(&before.ipmi, ipmi_text);
         let ipmi_dropped = samples.saturating_sub(most);
+        if let Some(data) = hardware.snapshot.as_ref().and_then(|snapshot| snapshot.bmc.data())
+            && ipmi_dropped > 0
+        {
+            shown.keep(ipmi_text, data);
+        }
         page.clear();
         own::verdict(&mut page, &status, &sensors.sensors, shown);
         let own = Piece::following(&before.own, page.as_str());

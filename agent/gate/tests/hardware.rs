@@ -289,6 +289,10 @@ fn the_bmc_too_is_limited_to_series_max() {
     });
     let shown = text.lines().filter(|line| line.starts_with("ipmi_")).count();
     assert_eq!(shown, 100);
+    let fans = |family: &str| text.lines().filter(|line| line.starts_with(family)).count();
+    let there = fans("ipmi_fan_speed_rpm{");
+    assert!(there > 50, "{there}");
+    assert_eq!(there + fans("socle_fan_speed_rpm{"), 200, "what was cut stands elsewhere");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use socle_health::exporter::ipmi_state;
 use socle_model::Absent;
 use socle_model::bmc::{Bmc, BmcData, Chassis, Sensor, Up};
 use socle_model::documents::SensorLine;
-use socle_model::metrics::Page;
+use socle_model::metrics::{Page, escape_into};
 use std::collections::{HashMap, HashSet};
 
 /// What tells two sensors of one BMC apart: owner, LUN, number, record id. Hostile records repeat
@@ -24,6 +24,31 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
+    /// Takes back the sensors whose values are not in `text`, what `series_max` left of the page.
+    pub(crate) fn keep(&mut self, text: &str, data: &BmcData) {
+        if !self.live {
+            return;
+        }
+        let value = |line: &'_ str| {
+            let (family, rest) = line.split_once('{')?;
+            let labels = rest.rsplit_once(' ')?.0;
+            (!family.ends_with("_state")).then(|| labels.to_owned())
+        };
+        let there: HashSet<String> = text.lines().filter_map(value).collect();
+        self.sensors.clear();
+        for sensor in shown_ones(&data.sensors) {
+            let mut labels = format!("id=\"{}\",name=\"", sensor.record_id);
+            escape_into(&mut labels, sensor.shown_name());
+            let mut typed = format!("{labels}\",type=\"");
+            escape_into(&mut typed, &sensor.type_name);
+            labels.push_str("\"}");
+            typed.push_str("\"}");
+            if there.contains(&labels) || there.contains(&typed) {
+                *self.sensors.entry(key(sensor)).or_default() += 1;
+            }
+        }
+    }
+
     /// Whether `ipmi_*` show this sensor. To be asked once for each sensor, in the snapshot's order:
     /// of several with one key the first ones are there.
     pub(crate) fn take(&mut self, sensor: &SensorLine) -> bool {
@@ -188,18 +213,21 @@ impl Pair {
 
 fn sensors(page: &mut Page, sensors: &[Sensor]) -> Shown {
     let mut pairs = Families::new();
-    let mut shown_ones = Shown { live: true, ..Shown::default() };
-    let mut names = HashSet::new();
-    for sensor in sensors.iter().filter(|sensor| shown(sensor)) {
-        // Two records with one id and one name would be one series twice.
-        if !names.insert((sensor.record_id, sensor.shown_name())) {
-            continue;
-        }
-        *shown_ones.sensors.entry(key(sensor)).or_default() += 1;
+    let mut shown = Shown { live: true, ..Shown::default() };
+    for sensor in shown_ones(sensors) {
+        *shown.sensors.entry(key(sensor)).or_default() += 1;
         pairs.push(sensor);
     }
     pairs.write(page);
-    shown_ones
+    shown
+}
+
+/// Two records with one id and one name would be one series twice: the first one counts.
+fn shown_ones(sensors: &[Sensor]) -> impl Iterator<Item = &Sensor> {
+    let mut names = HashSet::new();
+    sensors.iter().filter(move |&sensor| {
+        shown(sensor) && names.insert((sensor.record_id, sensor.shown_name()))
+    })
 }
 
 /// What tells this sensor apart.

@@ -59,7 +59,10 @@ const SHARED: Duration = Duration::from_millis(500);
 /// Bodies without the kernel's sources, kept for a moment: many clients who ask at once, or do not
 /// read, hold one copy. Of each kind there is one, so there are few.
 #[derive(Debug, Default)]
-pub(crate) struct Moment(Mutex<Vec<((Parts, bool), Instant, Bytes)>>);
+pub(crate) struct Moment(Mutex<Vec<Kept>>);
+
+/// Parts and whether compressed, when it was made, the body.
+type Kept = ((Parts, bool), Instant, Bytes);
 
 impl Moment {
     fn get(&self, parts: Parts, compress: bool, make: impl FnOnce() -> Bytes) -> Bytes {
