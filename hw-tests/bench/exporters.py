@@ -135,7 +135,7 @@ def system_calls(peer, rounds):
     connection = http.client.HTTPConnection("127.0.0.1", peer.port, timeout=30)
     for _ in range(rounds):
         get(connection, peer.path)
-    tracer.send_signal(signal.SIGINT)
+    tracer.send_signal(signal.SIGTERM)
     tracer.wait(timeout=20)
     calls = re.search(r"^100.00\s+\S+\s+\S+\s+(\d+).*total$", log.read(), re.M)
     return int(calls.group(1)) / rounds

@@ -1,7 +1,7 @@
 //! The commands that read, against a running agent and without one.
 
 use crate::common::{Agent, ask, kill, socle, text, tree, until};
-use nix::sys::signal::Signal::SIGINT;
+use nix::sys::signal::Signal::SIGTERM;
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -49,7 +49,8 @@ fn events_follow_one_document_a_line() {
     assert_eq!(event["schema"], "socle.event/1");
     crate::schema::hold("event", &event);
     assert!(event["seq"].as_u64().unwrap() >= 1 && event["text"].is_string(), "{line}");
-    kill(follow.id(), SIGINT);
+    // Not SIGINT: a test that runs in the background of a shell inherits it ignored.
+    kill(follow.id(), SIGTERM);
     follow.wait().unwrap();
     reader.join().unwrap();
     let plain = text(&agent.ask(&["events"]).stdout);
