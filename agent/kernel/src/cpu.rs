@@ -4,11 +4,20 @@ mod files;
 mod info;
 
 use crate::file::{Kept, number, words};
+use crate::settings::{Flag, Takes};
 use crate::table::{Seen, Table};
 use crate::{ReadError, Root, Settings, Source};
 use files::Files;
 use info::Info;
 use socle_model::metrics::{Family, Kind, Page, Series};
+
+/// This source's flags.
+pub(crate) const FLAGS: &[Flag] = &[
+    ("cpu.guest", Takes::Switch),
+    ("cpu.info", Takes::Switch),
+    ("cpu.info.bugs-include", Takes::Regex),
+    ("cpu.info.flags-include", Takes::Regex),
+];
 
 /// Ticks of `/proc/stat` a second: the kernel's USER_HZ on x86.
 const USER_HZ: f64 = 100.0;
@@ -44,7 +53,7 @@ impl Cpu {
             "Seconds the CPUs spent in guests (VMs) for each mode.",
         );
         let mut cpu = Cpu {
-            file: Kept::new(root.procfs.join("stat")),
+            file: Kept::in_one_piece(root.procfs.join("stat")),
             rows: Table::default(),
             seconds: counter("node_cpu_seconds_total", "Seconds the CPUs spent in each mode."),
             guest: Some(guest).filter(|_| settings.on("cpu.guest", true)),

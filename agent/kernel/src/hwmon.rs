@@ -4,7 +4,7 @@ mod naming;
 pub(crate) mod sensors;
 
 use crate::attr::{Attr, entries};
-use crate::settings::Filter;
+use crate::settings::{Filter, Flag, Takes};
 use crate::{ReadError, Root, Settings, Source};
 use naming::{Chip, Scale, metric};
 use socle_model::metrics::{Family, Kind, Page, Series};
@@ -14,6 +14,14 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 pub(crate) use naming::chips;
+
+/// This source's flags.
+pub(crate) const FLAGS: &[Flag] = &[
+    ("hwmon.chip-exclude", Takes::Regex),
+    ("hwmon.chip-include", Takes::Regex),
+    ("hwmon.sensor-exclude", Takes::Regex),
+    ("hwmon.sensor-include", Takes::Regex),
+];
 
 /// Sensor types of files that are values.
 const TYPES: [&str; 14] = [
@@ -149,17 +157,14 @@ impl Source for Hwmon {
             }
         }
         for group in found.groups.values_mut() {
-            let mark = page.mark();
-            page.family(&group.family);
-            for (series, file, scale) in &mut group.files {
-                // A sensor that is broken, busy (EAGAIN) or unplugged has no sample now.
-                if let Some(value) = file.value() {
-                    page.sample(series, scale.apply(value));
+            page.family_of(&group.family, |page| {
+                for (series, file, scale) in &mut group.files {
+                    // A sensor that is broken, busy (EAGAIN) or unplugged has no sample now.
+                    if let Some(value) = file.value() {
+                        page.sample(series, scale.apply(value));
+                    }
                 }
-            }
-            if page.samples_since(mark) == 0 {
-                page.rewind(mark);
-            }
+            });
         }
         Ok(())
     }

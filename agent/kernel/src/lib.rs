@@ -10,6 +10,7 @@ pub mod facts;
 mod file;
 mod filesystem;
 mod hwmon;
+mod ksmd;
 mod loadavg;
 mod meminfo;
 mod netdev;

@@ -5,12 +5,14 @@ use crate::diskstats::Diskstats;
 use crate::edac::Edac;
 use crate::filesystem::Filesystem;
 use crate::hwmon::Hwmon;
+use crate::ksmd::Ksmd;
 use crate::loadavg::Loadavg;
 use crate::meminfo::Meminfo;
 use crate::netdev::Netdev;
+use crate::settings::Flag;
 use crate::stat::Stat;
 use crate::time::Time;
-use crate::{ReadError, Root, Settings};
+use crate::{ReadError, Root, Settings, cpu, diskstats, filesystem, hwmon, netdev, stat};
 use socle_model::metrics::Page;
 
 /// A source of metric families, open.
@@ -40,24 +42,32 @@ pub struct Entry {
     pub name: &'static str,
     /// Whether it runs unless excluded.
     pub on_by_default: bool,
+    /// Its flags.
+    pub(crate) flags: &'static [Flag],
     /// Opens it.
     pub open: Open,
 }
 
 /// Every source of this room, by name.
 pub const SOURCES: &[Entry] = &[
-    entry("cpu", |r, s| Ok(Box::new(Cpu::new(r, s)?))),
-    entry("diskstats", |r, s| Ok(Box::new(Diskstats::new(r, s)))),
-    entry("edac", |r, _| Ok(Box::new(Edac::new(r)?))),
-    entry("filesystem", |r, s| Ok(Box::new(Filesystem::new(r, s)))),
-    entry("hwmon", |r, s| Ok(Box::new(Hwmon::new(r, s)?))),
-    entry("loadavg", |r, _| Ok(Box::new(Loadavg::new(r)))),
-    entry("meminfo", |r, _| Ok(Box::new(Meminfo::new(r)))),
-    entry("netdev", |r, s| Ok(Box::new(Netdev::new(r, s)))),
-    entry("stat", |r, s| Ok(Box::new(Stat::new(r, s)))),
-    entry("time", |r, _| Ok(Box::new(Time::new(r)?))),
+    entry("cpu", cpu::FLAGS, |r, s| Ok(Box::new(Cpu::new(r, s)?))),
+    entry("diskstats", diskstats::FLAGS, |r, s| Ok(Box::new(Diskstats::new(r, s)))),
+    entry("edac", &[], |r, _| Ok(Box::new(Edac::new(r)?))),
+    entry("filesystem", filesystem::FLAGS, |r, s| Ok(Box::new(Filesystem::new(r, s)))),
+    entry("hwmon", hwmon::FLAGS, |r, s| Ok(Box::new(Hwmon::new(r, s)?))),
+    opt_in("ksmd", &[], |r, _| Ok(Box::new(Ksmd::new(r)))),
+    entry("loadavg", &[], |r, _| Ok(Box::new(Loadavg::new(r)))),
+    entry("meminfo", &[], |r, _| Ok(Box::new(Meminfo::new(r)))),
+    entry("netdev", netdev::FLAGS, |r, s| Ok(Box::new(Netdev::new(r, s)))),
+    entry("stat", stat::FLAGS, |r, s| Ok(Box::new(Stat::new(r, s)))),
+    entry("time", &[], |r, _| Ok(Box::new(Time::new(r)?))),
 ];
 
-const fn entry(name: &'static str, open: Open) -> Entry {
-    Entry { name, on_by_default: true, open }
+const fn entry(name: &'static str, flags: &'static [Flag], open: Open) -> Entry {
+    Entry { name, on_by_default: true, flags, open }
+}
+
+/// A source that runs only where `metrics.enable` or `metrics.collectors` names it.
+const fn opt_in(name: &'static str, flags: &'static [Flag], open: Open) -> Entry {
+    Entry { name, on_by_default: false, flags, open }
 }

@@ -193,6 +193,9 @@ fn a_lost_clock_source_is_seen_at_once() {
     assert!(!page.contains("clocksource=\"tsc\""));
 }
 
+/// Sources that ask the kernel otherwise, or read what does not change only once.
+const WITHOUT_FILES: &[&str] = &[];
+
 #[test]
 fn a_discovery_that_finds_nothing_new_keeps_every_file_open() {
     let tree = Tree::rack();
@@ -200,7 +203,7 @@ fn a_discovery_that_finds_nothing_new_keeps_every_file_open() {
         let mut source = tree.open(entry.name);
         read(&mut source).unwrap();
         let before = tree.descriptors();
-        assert!(!before.is_empty(), "{}", entry.name);
+        assert!(!before.is_empty() || WITHOUT_FILES.contains(&entry.name), "{}", entry.name);
         source.discover().unwrap();
         assert_eq!(tree.descriptors(), before, "{}", entry.name);
     }
