@@ -1,7 +1,9 @@
 //! The room `kernel`: what any user may read of /proc and /sys, without root and without a process.
 
+mod arp;
 mod attr;
 pub mod config;
+mod conntrack;
 mod cpu;
 mod diskstats;
 mod edac;
@@ -11,16 +13,29 @@ mod file;
 mod filesystem;
 mod hwmon;
 mod ksmd;
+mod lines;
 mod loadavg;
 mod meminfo;
+mod names;
 mod netdev;
+mod netstat;
+mod os;
 mod outcome;
+mod pressure;
 mod root;
+mod schedstat;
 mod settings;
+mod singles;
+mod sockstat;
+mod softnet;
 mod source;
 mod stat;
 mod table;
 mod time;
+mod timex;
+mod udp_queues;
+mod uname;
+mod vmstat;
 
 pub use error::ReadError;
 pub use outcome::Outcomes;

@@ -1,5 +1,6 @@
 //! The table of sources.
 
+use crate::conntrack::Conntrack;
 use crate::cpu::Cpu;
 use crate::diskstats::Diskstats;
 use crate::edac::Edac;
@@ -9,10 +10,21 @@ use crate::ksmd::Ksmd;
 use crate::loadavg::Loadavg;
 use crate::meminfo::Meminfo;
 use crate::netdev::Netdev;
+use crate::netstat::Netstat;
+use crate::os::Os;
+use crate::pressure::Pressure;
 use crate::settings::Flag;
+use crate::singles::{Filefd, Singles};
+use crate::sockstat::Sockstat;
 use crate::stat::Stat;
 use crate::time::Time;
-use crate::{ReadError, Root, Settings, cpu, diskstats, filesystem, hwmon, netdev, stat};
+use crate::timex::Timex;
+use crate::udp_queues::UdpQueues;
+use crate::uname::Uname;
+use crate::{ReadError, Root, Settings};
+use crate::{
+    arp, cpu, diskstats, filesystem, hwmon, netdev, netstat, schedstat, softnet, stat, vmstat,
+};
 use socle_model::metrics::Page;
 
 /// A source of metric families, open.
@@ -50,17 +62,32 @@ pub struct Entry {
 
 /// Every source of this room, by name.
 pub const SOURCES: &[Entry] = &[
+    entry("arp", arp::FLAGS, |r, s| Ok(Box::new(arp::open(r, s)))),
+    entry("conntrack", &[], |r, _| Ok(Box::new(Conntrack::new(r)))),
     entry("cpu", cpu::FLAGS, |r, s| Ok(Box::new(Cpu::new(r, s)?))),
     entry("diskstats", diskstats::FLAGS, |r, s| Ok(Box::new(Diskstats::new(r, s)))),
     entry("edac", &[], |r, _| Ok(Box::new(Edac::new(r)?))),
+    entry("entropy", &[], |r, _| Ok(Box::new(Singles::entropy(r)))),
+    entry("filefd", &[], |r, _| Ok(Box::new(Filefd::new(r)))),
     entry("filesystem", filesystem::FLAGS, |r, s| Ok(Box::new(Filesystem::new(r, s)))),
     entry("hwmon", hwmon::FLAGS, |r, s| Ok(Box::new(Hwmon::new(r, s)?))),
+    entry("kernel_hung", &[], |r, _| Ok(Box::new(Singles::kernel_hung(r)))),
     opt_in("ksmd", &[], |r, _| Ok(Box::new(Ksmd::new(r)))),
     entry("loadavg", &[], |r, _| Ok(Box::new(Loadavg::new(r)))),
     entry("meminfo", &[], |r, _| Ok(Box::new(Meminfo::new(r)))),
     entry("netdev", netdev::FLAGS, |r, s| Ok(Box::new(Netdev::new(r, s)))),
+    entry("netstat", netstat::FLAGS, |r, s| Ok(Box::new(Netstat::new(r, s)))),
+    entry("os", &[], |r, _| Ok(Box::new(Os::new(r)))),
+    entry("pressure", &[], |r, _| Ok(Box::new(Pressure::new(r)))),
+    entry("schedstat", &[], |r, _| Ok(Box::new(schedstat::open(r)))),
+    entry("sockstat", &[], |r, _| Ok(Box::new(Sockstat::new(r)))),
+    entry("softnet", &[], |r, _| Ok(Box::new(softnet::open(r)))),
     entry("stat", stat::FLAGS, |r, s| Ok(Box::new(Stat::new(r, s)))),
     entry("time", &[], |r, _| Ok(Box::new(Time::new(r)?))),
+    entry("timex", &[], |_, _| Ok(Box::new(Timex::new()))),
+    entry("udp_queues", &[], |r, _| Ok(Box::new(UdpQueues::new(r)))),
+    entry("uname", &[], |r, _| Ok(Box::new(Uname::new(r)))),
+    entry("vmstat", vmstat::FLAGS, |r, s| Ok(Box::new(vmstat::open(r, s)))),
 ];
 
 const fn entry(name: &'static str, flags: &'static [Flag], open: Open) -> Entry {
