@@ -89,7 +89,7 @@ impl Source for Timex {
         let path = || PathBuf::from("adjtimex");
         let state = adjtimex(&mut answer).map_err(|source| match source.kind() {
             // A sandbox may forbid the call.
-            ErrorKind::PermissionDenied => ReadError::NoData(path()),
+            ErrorKind::PermissionDenied | ErrorKind::Unsupported => ReadError::NoData(path()),
             _ => ReadError::Failed { path: path(), source },
         })?;
         let values = values(state, &answer);
