@@ -8,7 +8,9 @@ use crate::filesystem::Filesystem;
 use crate::hwmon::Hwmon;
 use crate::ksmd::Ksmd;
 use crate::loadavg::Loadavg;
+use crate::mdadm::Mdadm;
 use crate::meminfo::Meminfo;
+use crate::meminfo_numa::MeminfoNuma;
 use crate::netdev::Netdev;
 use crate::netstat::Netstat;
 use crate::os::Os;
@@ -21,9 +23,10 @@ use crate::time::Time;
 use crate::timex::Timex;
 use crate::udp_queues::UdpQueues;
 use crate::uname::Uname;
+use crate::xfs::Xfs;
 use crate::{ReadError, Root, Settings};
 use crate::{
-    arp, cpu, diskstats, filesystem, hwmon, netdev, netstat, schedstat, softnet, stat, vmstat,
+    arp, cpu, diskstats, filesystem, hwmon, netdev, netstat, nfs, schedstat, softnet, stat, vmstat,
 };
 use socle_model::metrics::Page;
 
@@ -74,9 +77,13 @@ pub const SOURCES: &[Entry] = &[
     entry("kernel_hung", &[], |r, _| Ok(Box::new(Singles::kernel_hung(r)))),
     opt_in("ksmd", &[], |r, _| Ok(Box::new(Ksmd::new(r)))),
     entry("loadavg", &[], |r, _| Ok(Box::new(Loadavg::new(r)))),
+    entry("mdadm", &[], |r, _| Ok(Box::new(Mdadm::new(r)?))),
     entry("meminfo", &[], |r, _| Ok(Box::new(Meminfo::new(r)))),
+    entry("meminfo_numa", &[], |r, _| Ok(Box::new(MeminfoNuma::new(r)?))),
     entry("netdev", netdev::FLAGS, |r, s| Ok(Box::new(Netdev::new(r, s)))),
     entry("netstat", netstat::FLAGS, |r, s| Ok(Box::new(Netstat::new(r, s)))),
+    entry("nfs", &[], |r, _| Ok(Box::new(nfs::client(r)))),
+    entry("nfsd", &[], |r, _| Ok(Box::new(nfs::server(r)))),
     entry("os", &[], |r, _| Ok(Box::new(Os::new(r)))),
     entry("pressure", &[], |r, _| Ok(Box::new(Pressure::new(r)))),
     entry("schedstat", &[], |r, _| Ok(Box::new(schedstat::open(r)))),
@@ -88,6 +95,7 @@ pub const SOURCES: &[Entry] = &[
     entry("udp_queues", &[], |r, _| Ok(Box::new(UdpQueues::new(r)))),
     entry("uname", &[], |r, _| Ok(Box::new(Uname::new(r)))),
     entry("vmstat", vmstat::FLAGS, |r, s| Ok(Box::new(vmstat::open(r, s)))),
+    entry("xfs", &[], |r, _| Ok(Box::new(Xfs::new(r)?))),
 ];
 
 const fn entry(name: &'static str, flags: &'static [Flag], open: Open) -> Entry {
