@@ -2,6 +2,7 @@
 
 mod arp;
 mod attr;
+mod cgroup_pressure;
 pub mod config;
 mod conntrack;
 mod cpu;
@@ -12,6 +13,7 @@ pub mod facts;
 mod file;
 mod filesystem;
 mod hwmon;
+mod interrupts;
 mod ksmd;
 mod lines;
 mod loadavg;
@@ -25,6 +27,7 @@ mod nfs;
 mod os;
 mod outcome;
 mod pressure;
+mod processes;
 mod root;
 mod schedstat;
 mod settings;
@@ -40,6 +43,7 @@ mod udp_queues;
 mod uname;
 mod vmstat;
 mod xfs;
+mod zoneinfo;
 
 pub use error::ReadError;
 pub use outcome::Outcomes;

@@ -1,5 +1,6 @@
 //! A text file, read line by line and in pieces: some tables of /proc are larger than any buffer should be.
 
+use crate::attr::budget::Place;
 use crate::{ReadError, Source};
 use socle_model::metrics::{Page, Value};
 use std::fs::File;
@@ -54,6 +55,8 @@ pub(crate) trait Text: Send {
 pub(crate) struct Lines {
     path: PathBuf,
     file: Option<File>,
+    /// Without a place the file is closed after each reading.
+    place: Option<Place>,
     buffer: Vec<u8>,
     in_one_piece: bool,
     missing: bool,
@@ -61,7 +64,14 @@ pub(crate) struct Lines {
 
 impl Lines {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Lines { path, file: None, buffer: vec![0; PIECE], in_one_piece: false, missing: false }
+        Lines {
+            path,
+            file: None,
+            place: None,
+            buffer: vec![0; PIECE],
+            in_one_piece: false,
+            missing: false,
+        }
     }
 
     /// A file that the kernel gives in one piece where the buffer is large enough (`single_open` in its
@@ -72,6 +82,20 @@ impl Lines {
 
     /// Hands each line to `each`, up to the first fault.
     pub(crate) fn read(
+        &mut self,
+        each: impl FnMut(usize, &[u8]) -> Result<(), Fault>,
+    ) -> Result<(), ReadError> {
+        let read = self.pieces(each);
+        if self.file.is_some() && self.place.is_none() {
+            self.place = Place::take();
+            if self.place.is_none() {
+                self.file = None;
+            }
+        }
+        read
+    }
+
+    fn pieces(
         &mut self,
         mut each: impl FnMut(usize, &[u8]) -> Result<(), Fault>,
     ) -> Result<(), ReadError> {

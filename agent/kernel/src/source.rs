@@ -1,5 +1,6 @@
 //! The table of sources.
 
+use crate::cgroup_pressure::CgroupPressure;
 use crate::conntrack::Conntrack;
 use crate::cpu::Cpu;
 use crate::diskstats::Diskstats;
@@ -15,6 +16,7 @@ use crate::netdev::Netdev;
 use crate::netstat::Netstat;
 use crate::os::Os;
 use crate::pressure::Pressure;
+use crate::processes::Processes;
 use crate::settings::Flag;
 use crate::singles::{Filefd, Singles};
 use crate::sockstat::Sockstat;
@@ -26,7 +28,8 @@ use crate::uname::Uname;
 use crate::xfs::Xfs;
 use crate::{ReadError, Root, Settings};
 use crate::{
-    arp, cpu, diskstats, filesystem, hwmon, netdev, netstat, nfs, schedstat, softnet, stat, vmstat,
+    arp, cpu, diskstats, filesystem, hwmon, interrupts, netdev, netstat, nfs, schedstat, softnet,
+    stat, vmstat, zoneinfo,
 };
 use socle_model::metrics::Page;
 
@@ -66,6 +69,7 @@ pub struct Entry {
 /// Every source of this room, by name.
 pub const SOURCES: &[Entry] = &[
     entry("arp", arp::FLAGS, |r, s| Ok(Box::new(arp::open(r, s)))),
+    opt_in("cgroup_pressure", &[], |r, _| Ok(Box::new(CgroupPressure::new(r)?))),
     entry("conntrack", &[], |r, _| Ok(Box::new(Conntrack::new(r)))),
     entry("cpu", cpu::FLAGS, |r, s| Ok(Box::new(Cpu::new(r, s)?))),
     entry("diskstats", diskstats::FLAGS, |r, s| Ok(Box::new(Diskstats::new(r, s)))),
@@ -74,6 +78,7 @@ pub const SOURCES: &[Entry] = &[
     entry("filefd", &[], |r, _| Ok(Box::new(Filefd::new(r)))),
     entry("filesystem", filesystem::FLAGS, |r, s| Ok(Box::new(Filesystem::new(r, s)))),
     entry("hwmon", hwmon::FLAGS, |r, s| Ok(Box::new(Hwmon::new(r, s)?))),
+    opt_in("interrupts", interrupts::FLAGS, |r, s| Ok(Box::new(interrupts::open(r, s)))),
     entry("kernel_hung", &[], |r, _| Ok(Box::new(Singles::kernel_hung(r)))),
     opt_in("ksmd", &[], |r, _| Ok(Box::new(Ksmd::new(r)))),
     entry("loadavg", &[], |r, _| Ok(Box::new(Loadavg::new(r)))),
@@ -86,6 +91,7 @@ pub const SOURCES: &[Entry] = &[
     entry("nfsd", &[], |r, _| Ok(Box::new(nfs::server(r)))),
     entry("os", &[], |r, _| Ok(Box::new(Os::new(r)))),
     entry("pressure", &[], |r, _| Ok(Box::new(Pressure::new(r)))),
+    opt_in("processes", &[], |r, _| Ok(Box::new(Processes::new(r)))),
     entry("schedstat", &[], |r, _| Ok(Box::new(schedstat::open(r)))),
     entry("sockstat", &[], |r, _| Ok(Box::new(Sockstat::new(r)))),
     entry("softnet", &[], |r, _| Ok(Box::new(softnet::open(r)))),
@@ -96,6 +102,7 @@ pub const SOURCES: &[Entry] = &[
     entry("uname", &[], |r, _| Ok(Box::new(Uname::new(r)))),
     entry("vmstat", vmstat::FLAGS, |r, s| Ok(Box::new(vmstat::open(r, s)))),
     entry("xfs", &[], |r, _| Ok(Box::new(Xfs::new(r)?))),
+    opt_in("zoneinfo", &[], |r, _| Ok(Box::new(zoneinfo::open(r)))),
 ];
 
 const fn entry(name: &'static str, flags: &'static [Flag], open: Open) -> Entry {
