@@ -20,6 +20,7 @@ mod loadavg;
 mod mdadm;
 mod meminfo;
 mod meminfo_numa;
+mod mountstats;
 mod names;
 mod netdev;
 mod netstat;

@@ -12,6 +12,7 @@ use crate::loadavg::Loadavg;
 use crate::mdadm::Mdadm;
 use crate::meminfo::Meminfo;
 use crate::meminfo_numa::MeminfoNuma;
+use crate::mountstats::Mountstats;
 use crate::netdev::Netdev;
 use crate::netstat::Netstat;
 use crate::os::Os;
@@ -85,6 +86,7 @@ pub const SOURCES: &[Entry] = &[
     entry("mdadm", &[], |r, _| Ok(Box::new(Mdadm::new(r)?))),
     entry("meminfo", &[], |r, _| Ok(Box::new(Meminfo::new(r)))),
     entry("meminfo_numa", &[], |r, _| Ok(Box::new(MeminfoNuma::new(r)?))),
+    opt_in("mountstats", &[], |r, _| Ok(Box::new(Mountstats::new(r)))),
     entry("netdev", netdev::FLAGS, |r, s| Ok(Box::new(Netdev::new(r, s)))),
     entry("netstat", netstat::FLAGS, |r, s| Ok(Box::new(Netstat::new(r, s)))),
     entry("nfs", &[], |r, _| Ok(Box::new(nfs::client(r)))),

@@ -53,7 +53,6 @@ const NOT_YET: &[&str] = &[
     "node_dmi",
     "node_fibrechannel",
     "node_infiniband",
-    "node_mountstats",
     "node_nvme",
     "node_power_supply",
     "node_rapl",
