@@ -3,6 +3,7 @@
 use crate::cgroup_pressure::CgroupPressure;
 use crate::conntrack::Conntrack;
 use crate::cpu::Cpu;
+use crate::cpufreq::Cpufreq;
 use crate::diskstats::Diskstats;
 use crate::edac::Edac;
 use crate::filesystem::Filesystem;
@@ -33,6 +34,7 @@ use crate::{
     stat, vmstat, zoneinfo,
 };
 use socle_model::metrics::Page;
+use std::time::Duration;
 
 /// A source of metric families, open.
 pub trait Source: Send {
@@ -49,6 +51,15 @@ pub trait Source: Send {
     fn discover(&mut self) -> Result<(), ReadError> {
         Ok(())
     }
+
+    /// One read of those that sleep or send interrupts, which therefore are never done within a scrape.
+    /// Returns how long to wait before the next; `None` where the source has no such reads.
+    fn step(&mut self) -> Option<Duration> {
+        None
+    }
+
+    /// All of these reads, for somebody who reads the source only once.
+    fn catch_up(&mut self) {}
 }
 
 /// Opens a source under a root, filtered as the settings say.
@@ -73,6 +84,7 @@ pub const SOURCES: &[Entry] = &[
     opt_in("cgroup_pressure", &[], |r, _| Ok(Box::new(CgroupPressure::new(r)?))),
     entry("conntrack", &[], |r, _| Ok(Box::new(Conntrack::new(r)))),
     entry("cpu", cpu::FLAGS, |r, s| Ok(Box::new(Cpu::new(r, s)?))),
+    entry("cpufreq", &[], |r, s| Ok(Box::new(Cpufreq::new(r, s)?))),
     entry("diskstats", diskstats::FLAGS, |r, s| Ok(Box::new(Diskstats::new(r, s)))),
     entry("edac", &[], |r, _| Ok(Box::new(Edac::new(r)?))),
     entry("entropy", &[], |r, _| Ok(Box::new(Singles::entropy(r)))),

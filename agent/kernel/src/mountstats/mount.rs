@@ -8,6 +8,8 @@ use socle_model::metrics::{Family, Kind, Page, Series};
 
 /// node_exporter takes times modulo what a float holds exactly: some kernels count them below 0.
 const EXACT: u64 = 1 << 53;
+/// Which figure of a transport is such a time.
+const IDLE: usize = 2;
 
 /// The families of all mounts.
 pub(super) struct Families {
@@ -84,7 +86,7 @@ impl Families {
                 for part in mounts().flat_map(|mount| mount.transports.iter().take(present(mount)))
                 {
                     if let (Some(series), Some(value)) = (part.series.get(n), part.values.get(n)) {
-                        page.sample(series, value % EXACT);
+                        page.sample(series, if n == IDLE { value % EXACT } else { *value });
                     }
                 }
             });

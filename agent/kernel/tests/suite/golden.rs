@@ -48,8 +48,6 @@ const OFF: &[&str] = &["filesystem", "timex", "uname"];
 const NOT_YET: &[&str] = &[
     "node_bonding",
     "node_cooling_device",
-    "node_cpu_frequency",
-    "node_cpu_scaling",
     "node_dmi",
     "node_fibrechannel",
     "node_infiniband",

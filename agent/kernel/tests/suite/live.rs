@@ -83,6 +83,7 @@ const COLLECTORS: &[&str] = &[
     "arp",
     "conntrack",
     "cpu",
+    "cpufreq",
     "diskstats",
     "edac",
     "entropy",
