@@ -4,7 +4,7 @@ use crate::file::words;
 use crate::lines::{Fault, Lines, OneFile, Text};
 use crate::settings::{Filter, Flag, Takes};
 use crate::table::{Seen, Table};
-use crate::{Root, Settings};
+use crate::{ReadError, Root, Settings};
 use socle_model::metrics::{Family, Kind, Page, Series};
 
 /// This source's flags.
@@ -76,7 +76,8 @@ impl Text for Arp {
         });
     }
 
-    fn sweep(&mut self) {
+    fn discover(&mut self) -> Result<(), ReadError> {
         self.rows.sweep();
+        Ok(())
     }
 }

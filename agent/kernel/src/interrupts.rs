@@ -1,11 +1,11 @@
-//! `interrupts`: how often each CPU took each interrupt, `/proc/interrupts`. Opt-in. On more than 256 CPUs the
-//! series are sums over all of them, without the label `cpu`.
+//! `interrupts`: how often each CPU took each interrupt, `/proc/interrupts`. Opt-in. On more than 256 CPUs, and
+//! where `metrics.cpu_detail` asks for sums, the series are sums over all CPUs, without the label `cpu`.
 
 use crate::file::{number, words};
 use crate::lines::{Fault, Lines, OneFile, Text};
 use crate::settings::{Filter, Flag, Takes};
 use crate::table::Table;
-use crate::{Root, Settings};
+use crate::{ReadError, Root, Settings};
 use socle_model::metrics::{Family, Kind, Page, Series};
 
 /// This source's flags.
@@ -31,6 +31,8 @@ pub(crate) struct Interrupts {
     family: Family,
     filter: Filter,
     zeros: bool,
+    /// Sums are asked for.
+    sums: bool,
     heading: Vec<u8>,
     cpus: Vec<String>,
     rows: Table<Row>,
@@ -38,7 +40,9 @@ pub(crate) struct Interrupts {
 }
 
 pub(crate) fn open(root: &Root, settings: &Settings) -> OneFile<Interrupts> {
-    OneFile::new(Lines::new(root.procfs.join("interrupts")), Interrupts::new(settings))
+    let sums = settings.cpu_detail.group(root).is_some();
+    let interrupts = Interrupts { sums, ..Interrupts::new(settings) };
+    OneFile::new(Lines::new(root.procfs.join("interrupts")), interrupts)
 }
 
 impl Interrupts {
@@ -47,6 +51,7 @@ impl Interrupts {
             family: Family::new("node_interrupts_total", Kind::Counter, "Interrupt details."),
             filter: settings.filter("interrupts.name", ""),
             zeros: settings.on("interrupts.include-zeros", true),
+            sums: false,
             heading: Vec::new(),
             cpus: Vec::new(),
             rows: Table::default(),
@@ -73,6 +78,11 @@ impl Interrupts {
         Ok(())
     }
 
+    /// Whether there is one series for all CPUs.
+    fn summed(&self) -> bool {
+        self.sums || self.cpus.len() > MOST_CPUS
+    }
+
     fn render(&self, name: &[u8], tail: &[u8]) -> Row {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let joined =
@@ -93,9 +103,9 @@ impl Interrupts {
             let [devices, info, name] = labels;
             self.family.series(&[("cpu", cpu), devices, info, name])
         };
-        row.series = match self.cpus.len() {
-            ..=MOST_CPUS => self.cpus.iter().map(of_cpu).collect(),
-            _ => vec![self.family.series(&labels)],
+        row.series = match self.summed() {
+            false => self.cpus.iter().map(of_cpu).collect(),
+            true => vec![self.family.series(&labels)],
         };
         row.values = vec![0; row.series.len()];
         row
@@ -138,15 +148,13 @@ impl Text for Interrupts {
             if *row.tail != *tail {
                 *row = self.render(name, tail);
             }
-            match self.cpus.len() {
-                ..=MOST_CPUS => {
-                    row.values.iter_mut().zip(&self.values).for_each(|(slot, value)| {
-                        *slot = *value;
-                    })
+            let all = self.values.iter().fold(0, |sum: u64, value| sum.saturating_add(*value));
+            match self.summed() {
+                false => {
+                    let pairs = row.values.iter_mut().zip(&self.values);
+                    pairs.for_each(|(slot, value)| *slot = *value);
                 }
-                _ => row.values.iter_mut().for_each(|slot| {
-                    *slot = self.values.iter().fold(0, |sum, value| sum.saturating_add(*value));
-                }),
+                true => row.values.iter_mut().for_each(|slot| *slot = all),
             }
         }
         self.rows = rows;
@@ -163,7 +171,8 @@ impl Text for Interrupts {
         });
     }
 
-    fn sweep(&mut self) {
+    fn discover(&mut self) -> Result<(), ReadError> {
         self.rows.sweep();
+        Ok(())
     }
 }

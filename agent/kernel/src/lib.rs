@@ -28,6 +28,7 @@ mod netstat;
 mod nfs;
 mod os;
 mod outcome;
+mod percpu;
 mod pressure;
 mod processes;
 mod root;

@@ -46,8 +46,13 @@ pub(crate) trait Text: Send {
     /// Writes the families.
     fn write(&self, page: &mut Page);
 
-    /// Forgets what the last reading did not list.
-    fn sweep(&mut self) {}
+    /// After a reading: forgets what it did not list, and looks for what it does not show.
+    ///
+    /// # Errors
+    /// What it looks at beside the text was refused or not understood.
+    fn discover(&mut self) -> Result<(), ReadError> {
+        Ok(())
+    }
 }
 
 /// The file, kept open and read again from its start.
@@ -239,8 +244,7 @@ impl<T: Text> Source for OneFile<T> {
 
     fn discover(&mut self) -> Result<(), ReadError> {
         self.file.read_into(&mut self.text)?;
-        self.text.sweep();
-        Ok(())
+        self.text.discover()
     }
 }
 

@@ -243,8 +243,9 @@ impl Text for Mdstat {
         });
     }
 
-    fn sweep(&mut self) {
+    fn discover(&mut self) -> Result<(), ReadError> {
         self.rows.sweep();
+        Ok(())
     }
 }
 
@@ -342,7 +343,6 @@ impl Source for Mdadm {
     fn discover(&mut self) -> Result<(), ReadError> {
         self.look()?;
         self.file.read_into(&mut self.mdstat)?;
-        self.mdstat.sweep();
-        Ok(())
+        self.mdstat.discover()
     }
 }

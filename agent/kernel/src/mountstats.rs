@@ -169,9 +169,10 @@ impl Text for Mounts {
         self.families.write(page, self.points.present(), &self.mounts);
     }
 
-    fn sweep(&mut self) {
+    fn discover(&mut self) -> Result<(), ReadError> {
         self.points.sweep();
         self.mounts.retain(Mount::shown);
+        Ok(())
     }
 }
 
@@ -208,7 +209,6 @@ impl Source for Mountstats {
     fn discover(&mut self) -> Result<(), ReadError> {
         self.info.look_again();
         self.collect()?;
-        self.mounts.sweep();
-        Ok(())
+        self.mounts.discover()
     }
 }

@@ -2,10 +2,10 @@
 
 mod fields;
 
-use crate::Root;
 use crate::file::{number, words};
 use crate::lines::{Fault, Lines, OneFile, Text};
 use crate::table::Table;
+use crate::{ReadError, Root};
 use fields::FIELDS;
 use socle_model::metrics::{Family, Kind, Page, Series};
 
@@ -163,7 +163,8 @@ impl Text for Zoneinfo {
         }
     }
 
-    fn sweep(&mut self) {
+    fn discover(&mut self) -> Result<(), ReadError> {
         self.rows.sweep();
+        Ok(())
     }
 }

@@ -90,8 +90,10 @@ const COLLECTORS: &[&str] = &[
     "filefd",
     "filesystem",
     "hwmon",
+    "interrupts",
     "loadavg",
     "meminfo",
+    "meminfo_numa",
     "netdev",
     "netstat",
     "os",
@@ -105,6 +107,7 @@ const COLLECTORS: &[&str] = &[
     "udp_queues",
     "uname",
     "vmstat",
+    "zoneinfo",
 ];
 
 struct Exporter {
