@@ -1,28 +1,38 @@
 //! The room `kernel`: what any user may read of /proc and /sys, without root and without a process.
 
 mod attr;
+mod bonding;
+mod class;
 pub mod config;
 mod cpu;
 mod cpufreq;
 mod diskstats;
+mod dmi;
 mod edac;
 mod error;
 pub mod facts;
+mod fibrechannel;
 mod file;
 mod filesystem;
 mod hwmon;
+mod infiniband;
 mod ksmd;
 mod loadavg;
 mod meminfo;
+mod netclass;
 mod netdev;
+mod nvme;
 mod outcome;
+mod power_supply;
 mod root;
 mod settings;
 mod source;
 mod stat;
 mod table;
+mod thermal_zone;
 mod time;
 mod topology;
+mod watchdog;
 
 pub use error::ReadError;
 pub use outcome::Outcomes;

@@ -84,6 +84,8 @@ fn flags() -> impl Iterator<Item = &'static Flag> {
 const NOT_HERE: &[&str] = &[
     "filesystem.mount-timeout",
     "filesystem.stat-workers",
+    "netclass.netlink",
+    "netclass_rtnl.with-stats",
     "netdev.enable-detailed-metrics",
     "netdev.label-ifalias",
     "netdev.netlink",

@@ -1,19 +1,31 @@
 //! The table of sources.
 
+use crate::bonding::Bonding;
 use crate::cpu::Cpu;
 use crate::cpufreq::Cpufreq;
 use crate::diskstats::Diskstats;
+use crate::dmi::Dmi;
 use crate::edac::Edac;
+use crate::fibrechannel::FibreChannel;
 use crate::filesystem::Filesystem;
 use crate::hwmon::Hwmon;
+use crate::infiniband::Infiniband;
 use crate::ksmd::Ksmd;
 use crate::loadavg::Loadavg;
 use crate::meminfo::Meminfo;
+use crate::netclass::Netclass;
 use crate::netdev::Netdev;
+use crate::nvme::Nvme;
+use crate::power_supply::PowerSupply;
 use crate::settings::Flag;
 use crate::stat::Stat;
+use crate::thermal_zone::ThermalZone;
 use crate::time::Time;
-use crate::{ReadError, Root, Settings, cpu, diskstats, filesystem, hwmon, netdev, stat};
+use crate::watchdog::Watchdog;
+use crate::{
+    ReadError, Root, Settings, cpu, diskstats, filesystem, hwmon, infiniband, netclass, netdev,
+    power_supply, stat,
+};
 use socle_model::metrics::Page;
 use std::time::Duration;
 
@@ -61,18 +73,27 @@ pub struct Entry {
 
 /// Every source of this room, by name.
 pub const SOURCES: &[Entry] = &[
+    entry("bonding", &[], |r, _| Ok(Box::new(Bonding::new(r)))),
     entry("cpu", cpu::FLAGS, |r, s| Ok(Box::new(Cpu::new(r, s)?))),
     entry("cpufreq", &[], |r, s| Ok(Box::new(Cpufreq::new(r, s)?))),
     entry("diskstats", diskstats::FLAGS, |r, s| Ok(Box::new(Diskstats::new(r, s)))),
+    entry("dmi", &[], |r, _| Ok(Box::new(Dmi::new(r)))),
     entry("edac", &[], |r, _| Ok(Box::new(Edac::new(r)?))),
+    entry("fibrechannel", &[], |r, _| Ok(Box::new(FibreChannel::new(r)?))),
     entry("filesystem", filesystem::FLAGS, |r, s| Ok(Box::new(Filesystem::new(r, s)))),
     entry("hwmon", hwmon::FLAGS, |r, s| Ok(Box::new(Hwmon::new(r, s)?))),
+    entry("infiniband", infiniband::FLAGS, |r, s| Ok(Box::new(Infiniband::new(r, s)?))),
     opt_in("ksmd", &[], |r, _| Ok(Box::new(Ksmd::new(r)))),
     entry("loadavg", &[], |r, _| Ok(Box::new(Loadavg::new(r)))),
     entry("meminfo", &[], |r, _| Ok(Box::new(Meminfo::new(r)))),
+    entry("netclass", netclass::FLAGS, |r, s| Ok(Box::new(Netclass::new(r, s)?))),
     entry("netdev", netdev::FLAGS, |r, s| Ok(Box::new(Netdev::new(r, s)))),
+    entry("nvme", &[], |r, _| Ok(Box::new(Nvme::new(r)?))),
+    entry("powersupplyclass", power_supply::FLAGS, |r, s| Ok(Box::new(PowerSupply::new(r, s)?))),
     entry("stat", stat::FLAGS, |r, s| Ok(Box::new(Stat::new(r, s)))),
+    entry("thermal_zone", &[], |r, _| Ok(Box::new(ThermalZone::new(r)?))),
     entry("time", &[], |r, _| Ok(Box::new(Time::new(r)?))),
+    entry("watchdog", &[], |r, _| Ok(Box::new(Watchdog::new(r)?))),
 ];
 
 const fn entry(name: &'static str, flags: &'static [Flag], open: Open) -> Entry {
