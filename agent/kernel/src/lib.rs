@@ -29,6 +29,7 @@ mod settings;
 mod source;
 mod stat;
 mod table;
+mod textfile;
 mod thermal_zone;
 mod time;
 mod topology;

@@ -9,6 +9,7 @@ pub struct Root {
     pub(crate) sysfs: PathBuf,
     rootfs: PathBuf,
     udev: PathBuf,
+    base: PathBuf,
 }
 
 impl Root {
@@ -22,7 +23,7 @@ impl Root {
     #[must_use]
     pub fn at(dir: impl AsRef<Path>) -> Self {
         let dir = dir.as_ref();
-        Self::with(dir.join("proc"), dir.join("sys"), dir, dir.join("run/udev/data"))
+        Self::with(dir.join("proc"), dir.join("sys"), dir, dir.join("run/udev/data")).below(dir)
     }
 
     /// Each directory named.
@@ -38,7 +39,21 @@ impl Root {
             sysfs: sysfs.into(),
             rootfs: rootfs.into(),
             udev: udev.into(),
+            base: PathBuf::from("/"),
         }
+    }
+
+    /// The same, with the paths that the configuration names below `dir`, so that nothing outside of a
+    /// tree is read.
+    #[must_use]
+    pub fn below(self, dir: impl Into<PathBuf>) -> Self {
+        Root { base: dir.into(), ..self }
+    }
+
+    /// Where the paths of the configuration begin.
+    #[must_use]
+    pub fn base(&self) -> &Path {
+        &self.base
     }
 
     /// Where the host's `/` is mounted: the prefix of every mount point.

@@ -19,12 +19,13 @@ use crate::nvme::Nvme;
 use crate::power_supply::PowerSupply;
 use crate::settings::Flag;
 use crate::stat::Stat;
+use crate::textfile::Textfile;
 use crate::thermal_zone::ThermalZone;
 use crate::time::Time;
 use crate::watchdog::Watchdog;
 use crate::{
     ReadError, Root, Settings, cpu, diskstats, filesystem, hwmon, infiniband, netclass, netdev,
-    power_supply, stat,
+    power_supply, stat, textfile,
 };
 use socle_model::metrics::Page;
 use std::time::Duration;
@@ -49,6 +50,11 @@ pub trait Source: Send {
     /// Returns how long to wait before the next; `None` where the source has no such reads.
     fn step(&mut self) -> Option<Duration> {
         None
+    }
+
+    /// What the last readings left out although they did not fail, each said once: file, line and why.
+    fn faults(&mut self) -> Vec<String> {
+        Vec::new()
     }
 
     /// All of these reads, for somebody who reads the source only once.
@@ -91,6 +97,7 @@ pub const SOURCES: &[Entry] = &[
     entry("nvme", &[], |r, _| Ok(Box::new(Nvme::new(r)?))),
     entry("powersupplyclass", power_supply::FLAGS, |r, s| Ok(Box::new(PowerSupply::new(r, s)?))),
     entry("stat", stat::FLAGS, |r, s| Ok(Box::new(Stat::new(r, s)))),
+    entry("textfile", textfile::FLAGS, |r, s| Ok(Box::new(Textfile::new(r, s)))),
     entry("thermal_zone", &[], |r, _| Ok(Box::new(ThermalZone::new(r)?))),
     entry("time", &[], |r, _| Ok(Box::new(Time::new(r)?))),
     entry("watchdog", &[], |r, _| Ok(Box::new(Watchdog::new(r)?))),

@@ -68,12 +68,22 @@ fn any_file_may_be_garbage_empty_or_gone() {
 /// Which source reads a file, so that the others need not be tried.
 fn reads(source: &str, file: &str) -> bool {
     let parts = match source {
-        "cpu" => &["proc/stat", "system/cpu"][..],
+        "bonding" => &["bond"][..],
+        "cpu" => &["proc/stat", "system/cpu"],
         "diskstats" => &["diskstats", "udev", "sys/block"],
-        "edac" => &["edac"],
+        "dimm" | "edac" => &["edac"],
+        "fibrechannel" => &["fc_host"],
         "filesystem" => &["mountinfo"],
         "hwmon" => &["hwmon"],
+        "mce" => &["interrupts"],
+        "netclass" => &["class/net/"],
         "netdev" => &["net/"],
+        "numa" => &["system/node"],
+        "nvme" => &["class/nvme"],
+        "pcie" => &["pci"],
+        "powersupplyclass" => &["power_supply"],
+        "textfile" => &["var/"],
+        "thermal_zone" => &["thermal"],
         "time" => &["clocksource"],
         name => &[name],
     };

@@ -13,6 +13,7 @@ const MOVING: &[&str] = &[
     "node_filesystem_free_bytes",
     "node_filesystem_avail_bytes",
     "node_filesystem_files",
+    "node_textfile_mtime_seconds",
 ];
 
 #[test]
