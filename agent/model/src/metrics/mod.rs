@@ -1,7 +1,9 @@
 //! The exposition grammar: families, series with their label text rendered once, and a page in
 //! Prometheus' text format 0.0.4 that is written without allocating per sample.
 
+pub mod openmetrics;
 pub mod parse;
+pub mod strict;
 
 use std::fmt::Write as _;
 

@@ -1,0 +1,4 @@
+//! See `socle_fuzz::model::openmetrics`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| socle_fuzz::model::openmetrics(data));
