@@ -70,6 +70,7 @@ const KEYS: &[Key] = &[
     key("device", Kind::Text, "\"/dev/ipmi0\""),
     key("word", Kind::Word(&["auto", "cpu"]), "\"auto\""),
     key("names", Kind::Texts, "[]"),
+    key("listen", Kind::TextOrTexts, "[]"),
     key("interval_s", Kind::Integer(1, 3600), "30"),
     key("bus_share", Kind::Number(0.01, 1.0), "0.2"),
     key("flag", Kind::TextOrBool, "true"),

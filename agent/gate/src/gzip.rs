@@ -5,6 +5,7 @@
 
 use axum::body::Bytes;
 use flate2::{Compress, Compression, Crc, FlushCompress};
+use socle_model::metrics::openmetrics;
 use std::sync::{Arc, OnceLock};
 
 /// RFC 1952: deflate, no name, no time, fastest, unknown system.
@@ -17,6 +18,7 @@ const END: [u8; 2] = [3, 0];
 pub(crate) struct Piece {
     text: String,
     packed: OnceLock<Packed>,
+    open: OnceLock<Box<Piece>>,
 }
 
 #[derive(Debug)]
@@ -31,7 +33,21 @@ impl Piece {
         if before.text == text {
             return before.clone();
         }
-        Arc::new(Piece { text: text.to_owned(), packed: OnceLock::new() })
+        Arc::new(Piece::of(text.to_owned()))
+    }
+
+    /// This text.
+    pub(crate) fn of(text: String) -> Self {
+        Piece { text, ..Piece::default() }
+    }
+
+    /// The same in OpenMetrics, without its end.
+    pub(crate) fn open(&self) -> &Piece {
+        self.open.get_or_init(|| {
+            let mut text = String::new();
+            openmetrics::append(&mut text, &self.text);
+            Box::new(Piece::of(text))
+        })
     }
 
     /// The text.

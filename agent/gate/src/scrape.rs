@@ -1,9 +1,11 @@
 //! One collection of the kernel's sources, shared by all scrapes that ask for it at the same time.
 
+use crate::http::format::Form;
 use crate::reader::{Failure, Reader};
 use axum::body::Bytes;
 use socle_kernel::Outcomes;
-use socle_model::metrics::{Page, cut};
+use socle_model::metrics::{Page, cut, openmetrics, strict};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -16,17 +18,52 @@ pub(crate) type Wanted = Option<Vec<String>>;
 pub(crate) struct Collected {
     /// The text: `node_*` of every source, then `node_scrape_collector_*`.
     pub(crate) text: String,
+    /// Where in it the text of others stands, from files.
+    foreign: Range<usize>,
+    open: OnceLock<Open>,
     /// The whole page, made once for all who share this collection.
     pub(crate) whole: Forms,
     /// The same without anything else.
     pub(crate) node: Forms,
 }
 
-/// One body as it is and compressed.
+/// The collection for OpenMetrics.
+#[derive(Debug)]
+pub(crate) struct Open {
+    /// In OpenMetrics, without its end.
+    pub(crate) text: String,
+    /// Whether the text of others has names that start as ours do, those outside of the collection.
+    pub(crate) mixed: bool,
+    /// The text it was made from, where it is mixed.
+    pub(crate) tidied: String,
+}
+
+/// One body in every form.
 #[derive(Debug, Default)]
-pub(crate) struct Forms {
-    plain: OnceLock<Bytes>,
-    gzip: OnceLock<Bytes>,
+pub(crate) struct Forms([[OnceLock<Bytes>; 2]; 2]);
+
+/// The source whose text is another hand's.
+const TEXTFILE: &str = "textfile";
+
+impl Collected {
+    /// The collection in OpenMetrics, made by the first who asks for it.
+    pub(crate) fn open(&self) -> &Open {
+        self.open.get_or_init(|| {
+            let part = |range: Range<usize>| self.text.get(range).unwrap_or_default();
+            let mut text = String::new();
+            if self.foreign.is_empty() {
+                openmetrics::append(&mut text, &self.text);
+                return Open { text, mixed: false, tidied: String::new() };
+            }
+            let foreign = strict::tidy(part(self.foreign.clone()));
+            let before = part(0..self.foreign.start);
+            let tidied = [before, &foreign, part(self.foreign.end..self.text.len())].concat();
+            openmetrics::append(&mut text, &tidied);
+            let ours = |line: &str| line.starts_with("ipmi_") || line.starts_with("socle_");
+            let mixed = foreign.lines().any(ours);
+            Open { text, mixed, tidied: if mixed { tidied } else { String::new() } }
+        })
+    }
 }
 
 /// Limits of a collection, from the configuration.
@@ -161,19 +198,21 @@ impl Writer {
         let reports = scraper.reader.reports();
         let missed = reports.iter().filter(|report| want(wanted, report.name));
         let outcomes: Vec<_> = missed.map(|one| (one.name, Duration::ZERO, false)).collect();
-        self.finish(String::new(), &outcomes)
+        self.finish(String::new(), 0..0, &outcomes)
     }
 
     async fn collect(&mut self, scraper: &Scraper, wanted: &Wanted, left: Duration) -> Collected {
         let limits = scraper.limits;
         let mut text = String::with_capacity(self.size);
         let mut outcomes = Vec::new();
+        let mut foreign = 0..0;
         scraper
             .reader
             .round(
                 |name| want(wanted, name),
                 left,
                 |report, said| {
+                    let start = text.len();
                     if let Some(said) = said {
                         report.dropped = said.samples.saturating_sub(limits.series_max);
                         text.push_str(match report.dropped {
@@ -181,18 +220,22 @@ impl Writer {
                             _ => cut(said.text, limits.series_max).0,
                         });
                     }
+                    if report.name == TEXTFILE {
+                        foreign = start..text.len();
+                    }
                     let success =
                         said.is_some() && !matches!(report.failure, Some(Failure::Failed(_)));
                     outcomes.push((report.name, report.duration, success));
                 },
             )
             .await;
-        self.finish(text, &outcomes)
+        self.finish(text, foreign, &outcomes)
     }
 
     fn finish(
         &mut self,
         mut text: String,
+        foreign: Range<usize>,
         outcomes: &[(&'static str, Duration, bool)],
     ) -> Collected {
         self.page.clear();
@@ -200,14 +243,26 @@ impl Writer {
         text.push_str(self.page.as_str());
         // The next one is about as long.
         self.size = self.size.max(text.len() + text.len() / 8);
-        Collected { text, whole: Forms::default(), node: Forms::default() }
+        Collected {
+            text,
+            foreign,
+            open: OnceLock::new(),
+            whole: Forms::default(),
+            node: Forms::default(),
+        }
     }
 }
 
 impl Forms {
     /// The body in this form, made by the first who asks for it.
-    pub(crate) fn get(&self, compressed: bool, make: impl FnOnce() -> Bytes) -> Bytes {
-        let kept = if compressed { &self.gzip } else { &self.plain };
+    pub(crate) fn get(&self, form: Form, make: impl FnOnce() -> Bytes) -> Bytes {
+        let [[text, packed], [open, open_packed]] = &self.0;
+        let kept = match (form.open, form.gzip) {
+            (false, false) => text,
+            (false, true) => packed,
+            (true, false) => open,
+            (true, true) => open_packed,
+        };
         kept.get_or_init(make).clone()
     }
 }
