@@ -57,6 +57,11 @@ fn both_formats_have_the_same_series() {
         assert_eq!(unpacked.series(), before.series(), "{path} with gzip");
         assert_eq!(unpacked.types, parsed.types);
     }
+    for (query, kind) in [("openmetrics", "application/openmetrics-text"), ("text", "text/plain")] {
+        let asked = gate.ask(&format!("/metrics/socle?format={query}"), "GET", OPEN);
+        assert!(asked.header("content-type").unwrap().starts_with(kind), "{query}");
+    }
+    assert_eq!(gate.get("/metrics?format=xml").status, 400);
     let open = gate.ask("/metrics", "GET", OPEN);
     assert!(open.text().contains("\n# TYPE socle_http_refused counter\nsocle_http_refused_total{"));
     assert_eq!(sample(open.text(), "node_load1"), Some(0.5));

@@ -12,6 +12,9 @@ use socle_model::metrics::openmetrics::{self, EOF};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// `?format=text` and `?format=openmetrics` choose where a client cannot choose by its headers.
+const FORMAT: &str = "format";
+
 type Pairs = Query<Vec<(String, String)>>;
 
 /// Everything, or what `collect[]` and `exclude[]` leave of it.
@@ -33,13 +36,23 @@ pub(crate) async fn node(
 }
 
 /// `ipmi_*`.
-pub(crate) async fn ipmi(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    serve(app, &[], &headers, Parts { node: false, ipmi: true, socle: false }).await
+pub(crate) async fn ipmi(
+    State(app): State<Arc<App>>,
+    Query(mut pairs): Pairs,
+    headers: HeaderMap,
+) -> Response {
+    pairs.retain(|(key, _)| key == FORMAT);
+    serve(app, &pairs, &headers, Parts { node: false, ipmi: true, socle: false }).await
 }
 
 /// `socle_*`.
-pub(crate) async fn socle(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    serve(app, &[], &headers, Parts { node: false, ipmi: false, socle: true }).await
+pub(crate) async fn socle(
+    State(app): State<Arc<App>>,
+    Query(mut pairs): Pairs,
+    headers: HeaderMap,
+) -> Response {
+    pairs.retain(|(key, _)| key == FORMAT);
+    serve(app, &pairs, &headers, Parts { node: false, ipmi: false, socle: true }).await
 }
 
 /// Which parts of the page are wanted.
@@ -89,7 +102,15 @@ async fn serve(
         Ok(chosen) => chosen,
         Err(text) => return (StatusCode::BAD_REQUEST, text + "\n").into_response(),
     };
-    let format = negotiate(headers);
+    let asked = pairs.iter().find(|(key, _)| key == FORMAT).map(|(_, value)| value.as_str());
+    let format = match asked {
+        None => negotiate(headers),
+        Some("text") => Format::Text,
+        Some("openmetrics") => Format::Open,
+        Some(_) => {
+            return (StatusCode::BAD_REQUEST, "format: text or openmetrics\n").into_response();
+        }
+    };
     let form = Form { open: format.open(), gzip: accepts_gzip(headers) };
     if !parts.node {
         let make = || body(&app, None, parts, form);
