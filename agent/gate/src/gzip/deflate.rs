@@ -28,7 +28,8 @@ impl Bits {
         }
     }
 
-    fn symbol(&mut self, symbol: Symbol) {
+    /// Adds a symbol.
+    pub(super) fn symbol(&mut self, symbol: Symbol) {
         self.push(symbol.bits, symbol.length);
     }
 
