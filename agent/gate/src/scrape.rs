@@ -1,5 +1,6 @@
 //! One collection of the kernel's sources, shared by all scrapes that ask for it at the same time.
 
+use crate::gzip::{Kept, Part};
 use crate::http::format::Form;
 use crate::reader::{Failure, Reader};
 use axum::body::Bytes;
@@ -17,9 +18,11 @@ pub(crate) type Wanted = Option<Vec<String>>;
 #[derive(Debug)]
 pub(crate) struct Collected {
     /// The text: `node_*` of every source, then `node_scrape_collector_*`.
-    pub(crate) text: String,
+    text: String,
     /// Where in it the text of others stands, from files.
     foreign: Range<usize>,
+    /// Where the sources' texts end, one after the other, and what is kept of each. The rest is new.
+    sources: Vec<(usize, Arc<Kept>)>,
     open: OnceLock<Open>,
     /// The whole page, made once for all who share this collection.
     pub(crate) whole: Forms,
@@ -27,15 +30,14 @@ pub(crate) struct Collected {
     pub(crate) node: Forms,
 }
 
-/// The collection for OpenMetrics.
+/// The collection for OpenMetrics, where there is text of others in it.
 #[derive(Debug)]
 pub(crate) struct Open {
-    /// In OpenMetrics, without its end.
-    pub(crate) text: String,
-    /// Whether the text of others has names that start as ours do, those outside of the collection.
-    pub(crate) mixed: bool,
-    /// The text it was made from, where it is mixed.
-    pub(crate) tidied: String,
+    /// In OpenMetrics, without its end; of a collection without text of others only what is new.
+    text: String,
+    /// The text it was made from, where the text of others has names that start as ours do, those
+    /// outside of the collection.
+    pub(crate) mixed: Option<String>,
 }
 
 /// One body in every form.
@@ -46,22 +48,55 @@ pub(crate) struct Forms([[OnceLock<Bytes>; 2]; 2]);
 const TEXTFILE: &str = "textfile";
 
 impl Collected {
-    /// The collection in OpenMetrics, made by the first who asks for it.
+    fn between(&self, start: usize, end: usize) -> &str {
+        self.text.get(start..end).unwrap_or_default()
+    }
+
+    /// The sources' texts, each with what is kept of it, and what is new each time.
+    fn texts(&self) -> (impl Iterator<Item = (&str, &Kept)>, &str) {
+        let mut at = 0;
+        let texts = self.sources.iter().map(move |(end, kept)| {
+            let text = self.between(at, *end);
+            at = *end;
+            (text, &**kept)
+        });
+        let end = self.sources.last().map_or(0, |(end, _)| *end);
+        (texts, self.between(end, self.text.len()))
+    }
+
+    /// The collection as parts of a page.
+    pub(crate) fn parts(&self) -> Vec<Part<'_>> {
+        let (texts, rest) = self.texts();
+        let texts = texts.map(|(text, kept)| Part { text, kept: Some(kept) });
+        texts.chain([Part::once(rest)]).collect()
+    }
+
+    /// The collection in OpenMetrics as parts of a page, without its end.
+    pub(crate) fn open_parts(&self) -> Vec<Part<'_>> {
+        let text = &self.open().text;
+        if !self.foreign.is_empty() {
+            return vec![Part::once(text)];
+        }
+        let (texts, _) = self.texts();
+        let texts = texts.map(|(text, kept)| kept.open(text).part());
+        texts.chain([Part::once(text)]).collect()
+    }
+
+    /// What OpenMetrics needs, made by the first who asks for it.
     pub(crate) fn open(&self) -> &Open {
         self.open.get_or_init(|| {
-            let part = |range: Range<usize>| self.text.get(range).unwrap_or_default();
             let mut text = String::new();
             if self.foreign.is_empty() {
-                openmetrics::append(&mut text, &self.text);
-                return Open { text, mixed: false, tidied: String::new() };
+                openmetrics::append(&mut text, self.texts().1);
+                return Open { text, mixed: None };
             }
-            let foreign = strict::tidy(part(self.foreign.clone()));
-            let before = part(0..self.foreign.start);
-            let tidied = [before, &foreign, part(self.foreign.end..self.text.len())].concat();
+            let foreign = strict::tidy(self.between(self.foreign.start, self.foreign.end));
+            let before = self.between(0, self.foreign.start);
+            let tidied =
+                [before, &foreign, self.between(self.foreign.end, self.text.len())].concat();
             openmetrics::append(&mut text, &tidied);
             let ours = |line: &str| line.starts_with("ipmi_") || line.starts_with("socle_");
-            let mixed = foreign.lines().any(ours);
-            Open { text, mixed, tidied: if mixed { tidied } else { String::new() } }
+            Open { text, mixed: foreign.lines().any(ours).then_some(tidied) }
         })
     }
 }
@@ -198,13 +233,13 @@ impl Writer {
         let reports = scraper.reader.reports();
         let missed = reports.iter().filter(|report| want(wanted, report.name));
         let outcomes: Vec<_> = missed.map(|one| (one.name, Duration::ZERO, false)).collect();
-        self.finish(String::new(), 0..0, &outcomes)
+        self.finish(String::new(), &outcomes)
     }
 
     async fn collect(&mut self, scraper: &Scraper, wanted: &Wanted, left: Duration) -> Collected {
         let limits = scraper.limits;
         let mut text = String::with_capacity(self.size);
-        let mut outcomes = Vec::new();
+        let (mut outcomes, mut sources) = (Vec::new(), Vec::new());
         let mut foreign = 0..0;
         scraper
             .reader
@@ -215,10 +250,14 @@ impl Writer {
                     let start = text.len();
                     if let Some(said) = said {
                         report.dropped = said.samples.saturating_sub(limits.series_max);
-                        text.push_str(match report.dropped {
-                            0 => said.text,
-                            _ => cut(said.text, limits.series_max).0,
+                        let whole = report.dropped == 0;
+                        text.push_str(match whole {
+                            true => said.text,
+                            false => cut(said.text, limits.series_max).0,
                         });
+                        // What is kept is of the whole text.
+                        let kept = if whole { said.kept.clone() } else { Arc::default() };
+                        sources.push((text.len(), kept));
                     }
                     if report.name == TEXTFILE {
                         foreign = start..text.len();
@@ -229,13 +268,12 @@ impl Writer {
                 },
             )
             .await;
-        self.finish(text, foreign, &outcomes)
+        Collected { foreign, sources, ..self.finish(text, &outcomes) }
     }
 
     fn finish(
         &mut self,
         mut text: String,
-        foreign: Range<usize>,
         outcomes: &[(&'static str, Duration, bool)],
     ) -> Collected {
         self.page.clear();
@@ -245,7 +283,8 @@ impl Writer {
         self.size = self.size.max(text.len() + text.len() / 8);
         Collected {
             text,
-            foreign,
+            foreign: 0..0,
+            sources: Vec::new(),
             open: OnceLock::new(),
             whole: Forms::default(),
             node: Forms::default(),

@@ -2,14 +2,14 @@
 
 use super::format::{Form, Format, accepts_gzip, negotiate};
 use crate::app::App;
-use crate::gzip::{self, Piece};
+use crate::gzip::{self, Part, Piece};
 use crate::scrape::Collected;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use socle_model::metrics::openmetrics::{self, EOF};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// `?format=text` and `?format=openmetrics` choose where a client cannot choose by its headers.
@@ -130,9 +130,6 @@ async fn serve(
     answer(body, format, form)
 }
 
-/// The end of a page in OpenMetrics.
-static END: LazyLock<Piece> = LazyLock::new(|| Piece::of(EOF.to_owned()));
-
 /// The answer's bytes: the kernel's sources, then the wanted parts of what the last verdict left.
 fn body(app: &App, collected: Option<&Collected>, parts: Parts, form: Form) -> Bytes {
     let verdict = app.verdict.borrow().clone();
@@ -143,30 +140,35 @@ fn body(app: &App, collected: Option<&Collected>, parts: Parts, form: Form) -> B
     let pieces = [(parts.ipmi, &*verdict.ipmi), (parts.socle, &*verdict.own)];
     let pieces: Vec<_> =
         pieces.into_iter().filter_map(|(wanted, piece)| wanted.then_some(piece)).collect();
+    let mut parts: Vec<Part<'_>> = Vec::new();
     if !form.open {
-        return join(collected.map_or("", |one| &one.text), &live, &pieces, form);
+        parts.extend(collected.map(Collected::parts).into_iter().flatten());
+        parts.push(Part::once(&live));
+        parts.extend(pieces.into_iter().map(Piece::part));
+        return join(&parts, form);
     }
-    let node = collected.map(Collected::open);
-    if let Some(node) = node.filter(|node| node.mixed) {
+    let mut text = String::new();
+    if let Some(node) = collected.and_then(|one| one.open().mixed.as_ref()) {
         // Families of ours come from a textfile too: only all together tell what each may be called.
         let texts = pieces.iter().map(|piece| piece.text());
-        let whole: String = [node.tidied.as_str(), &live].into_iter().chain(texts).collect();
-        let mut text = String::new();
+        let whole: String = [node, live.as_str()].into_iter().chain(texts).collect();
         openmetrics::append(&mut text, &whole);
-        return join(&text, "", &[&END], form);
+        return join(&[Part::once(&text), Part::once(EOF)], form);
     }
-    let mut now = String::new();
-    openmetrics::append(&mut now, &live);
-    let pieces: Vec<_> = pieces.into_iter().map(Piece::open).chain([&*END]).collect();
-    join(node.map_or("", |node| &node.text), &now, &pieces, form)
+    openmetrics::append(&mut text, &live);
+    parts.extend(collected.map(Collected::open_parts).into_iter().flatten());
+    parts.push(Part::once(&text));
+    parts.extend(pieces.into_iter().map(|piece| piece.open().part()));
+    parts.push(Part::once(EOF));
+    join(&parts, form)
 }
 
-fn join(node: &str, live: &str, pieces: &[&Piece], form: Form) -> Bytes {
+fn join(parts: &[Part<'_>], form: Form) -> Bytes {
     if form.gzip {
-        return gzip::file(&[node, live], pieces);
+        return gzip::file(parts);
     }
-    let mut text = [node, live].concat();
-    pieces.iter().for_each(|piece| text.push_str(piece.text()));
+    let mut text = String::with_capacity(parts.iter().map(|part| part.text.len()).sum());
+    parts.iter().for_each(|part| text.push_str(part.text));
     text.into()
 }
 
