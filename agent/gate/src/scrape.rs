@@ -30,22 +30,27 @@ pub(crate) struct Collected {
     pub(crate) node: Forms,
 }
 
-/// The collection for OpenMetrics, where there is text of others in it.
+/// What OpenMetrics needs of a collection beyond what is kept of its sources.
 #[derive(Debug)]
 pub(crate) struct Open {
-    /// In OpenMetrics, without its end; of a collection without text of others only what is new.
+    /// In OpenMetrics, without its end: what is new each time; all of it where it is mixed.
     text: String,
-    /// The text it was made from, where the text of others has names that start as ours do, those
-    /// outside of the collection.
+    /// The text it was made from, where the text of others has names that start as ours do: only all
+    /// families together tell what each may be called.
     pub(crate) mixed: Option<String>,
 }
+
+/// What that source itself says of the files; no other has these names.
+const ABOUT: &str = "node_textfile_";
+/// How our names start.
+const OURS: [&str; 3] = ["node_", "ipmi_", "socle_"];
 
 /// One body in every form.
 #[derive(Debug, Default)]
 pub(crate) struct Forms([[OnceLock<Bytes>; 2]; 2]);
 
 /// The source whose text is another hand's.
-const TEXTFILE: &str = "textfile";
+const FOREIGN: &str = "textfile";
 
 impl Collected {
     fn between(&self, start: usize, end: usize) -> &str {
@@ -73,30 +78,40 @@ impl Collected {
 
     /// The collection in OpenMetrics as parts of a page, without its end.
     pub(crate) fn open_parts(&self) -> Vec<Part<'_>> {
-        let text = &self.open().text;
-        if !self.foreign.is_empty() {
-            return vec![Part::once(text)];
+        let open = self.open();
+        if open.mixed.is_some() {
+            return vec![Part::once(&open.text)];
         }
+        let foreign = self.between(self.foreign.start, self.foreign.end).as_ptr();
         let (texts, _) = self.texts();
-        let texts = texts.map(|(text, kept)| kept.open(text).part());
-        texts.chain([Part::once(text)]).collect()
+        let texts = texts.map(|(text, kept)| {
+            kept.open(text, !self.foreign.is_empty() && text.as_ptr() == foreign).part()
+        });
+        texts.chain([Part::once(&open.text)]).collect()
     }
 
     /// What OpenMetrics needs, made by the first who asks for it.
     pub(crate) fn open(&self) -> &Open {
         self.open.get_or_init(|| {
             let mut text = String::new();
-            if self.foreign.is_empty() {
+            let foreign = self.between(self.foreign.start, self.foreign.end);
+            let ours = |line: &str| {
+                let line = line.trim_start();
+                OURS.iter().any(|ours| line.starts_with(ours)) && !line.starts_with(ABOUT)
+            };
+            if !foreign.lines().any(ours) {
                 openmetrics::append(&mut text, self.texts().1);
                 return Open { text, mixed: None };
             }
-            let foreign = strict::tidy(self.between(self.foreign.start, self.foreign.end));
-            let before = self.between(0, self.foreign.start);
-            let tidied =
-                [before, &foreign, self.between(self.foreign.end, self.text.len())].concat();
+            let (before, after) = (0..self.foreign.start, self.foreign.end..self.text.len());
+            let tidied = [
+                self.between(before.start, before.end),
+                &strict::tidy(foreign),
+                self.between(after.start, after.end),
+            ]
+            .concat();
             openmetrics::append(&mut text, &tidied);
-            let ours = |line: &str| line.starts_with("ipmi_") || line.starts_with("socle_");
-            Open { text, mixed: foreign.lines().any(ours).then_some(tidied) }
+            Open { text, mixed: Some(tidied) }
         })
     }
 }
@@ -259,7 +274,7 @@ impl Writer {
                         let kept = if whole { said.kept.clone() } else { Arc::default() };
                         sources.push((text.len(), kept));
                     }
-                    if report.name == TEXTFILE {
+                    if report.name == FOREIGN {
                         foreign = start..text.len();
                     }
                     let success =
@@ -307,85 +322,4 @@ impl Forms {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::pool::Pool;
-    use crate::reader::Readable;
-    use std::sync::mpsc::{Receiver, channel};
-
-    /// Hangs until its sender is dropped.
-    struct Hangs(Receiver<()>);
-
-    impl Readable for Hangs {
-        fn read(&mut self, _: &mut Page) -> Result<(), Failure> {
-            let _ = self.0.recv();
-            Ok(())
-        }
-
-        fn discover(&mut self) -> Result<(), Failure> {
-            Ok(())
-        }
-    }
-
-    /// Has a read of its own pace every minute; says how often it was done.
-    struct Paced(u64);
-
-    impl Readable for Paced {
-        fn read(&mut self, page: &mut Page) -> Result<(), Failure> {
-            let family = socle_model::metrics::Family::new(
-                "steps",
-                socle_model::metrics::Kind::Gauge,
-                "Steps.",
-            );
-            page.single(&family, self.0);
-            Ok(())
-        }
-
-        fn discover(&mut self) -> Result<(), Failure> {
-            Ok(())
-        }
-
-        fn step(&mut self) -> Option<Duration> {
-            self.0 += 1;
-            Some(Duration::from_secs(60))
-        }
-    }
-
-    #[tokio::test]
-    async fn slow_reads_are_done_between_scrapes_by_those_who_have_any() {
-        let (free, wait) = channel();
-        drop(free);
-        let sources: Vec<(_, Box<dyn Readable>)> =
-            vec![("a", Box::new(Hangs(wait))), ("b", Box::new(Paced(0)))];
-        let reader = Arc::new(Reader::new(Arc::new(Pool::default()), sources));
-        let limits = Limits { deadline: Duration::from_secs(30), series_max: 10 };
-        let scraper = Scraper::new(reader, limits);
-        for steps in 0..3 {
-            let text = scraper.collect(None).await.unwrap().text.clone();
-            assert!(text.contains(&format!("\nsteps {steps}\n")), "{text}");
-            let (tell, told) = tokio::sync::oneshot::channel();
-            scraper.reader().step(move |wait| tell.send(wait).unwrap());
-            assert_eq!(told.await.unwrap(), Some(Duration::from_secs(60)));
-        }
-    }
-
-    #[tokio::test]
-    async fn waiting_for_another_collection_counts_into_the_deadline() {
-        let ((free_a, a), (free_b, b)) = (channel(), channel());
-        let sources: Vec<(_, Box<dyn Readable>)> =
-            vec![("a", Box::new(Hangs(a))), ("b", Box::new(Hangs(b)))];
-        let reader = Arc::new(Reader::new(Arc::new(Pool::default()), sources));
-        let limits = Limits { deadline: Duration::from_secs(1), series_max: 10 };
-        let scraper = Scraper::new(reader, limits);
-        let began = Instant::now();
-        let one = |name: &str| scraper.collect(Some(vec![name.to_owned()]));
-        let (a, b) = tokio::join!(one("a"), one("b"));
-        assert!(began.elapsed() < limits.deadline, "{:?}", began.elapsed());
-        for (name, collected) in [("a", a), ("b", b)] {
-            let text = collected.unwrap().text.clone();
-            let failed = format!("node_scrape_collector_success{{collector=\"{name}\"}} 0");
-            assert!(text.contains(&failed), "{text}");
-        }
-        drop((free_a, free_b));
-    }
-}
+mod tests;

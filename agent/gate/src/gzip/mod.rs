@@ -10,7 +10,7 @@ use axum::body::Bytes;
 use code::Code;
 use crc32fast::Hasher;
 use deflate::{Bits, Encoder};
-use socle_model::metrics::openmetrics;
+use socle_model::metrics::{openmetrics, strict};
 use std::sync::{Arc, LazyLock, Mutex, OnceLock, PoisonError};
 
 /// RFC 1952: deflate, no name, no time, fastest, unknown system.
@@ -24,11 +24,14 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
-    /// The text of which this is kept in OpenMetrics, without its end.
-    pub(crate) fn open(&self, text: &str) -> &Piece {
+    /// The text of which this is kept in OpenMetrics, without its end; `foreign` text is tidied first.
+    pub(crate) fn open(&self, text: &str, foreign: bool) -> &Piece {
         self.open.get_or_init(|| {
             let mut open = String::new();
-            openmetrics::append(&mut open, text);
+            match foreign {
+                true => openmetrics::append(&mut open, &strict::tidy(text)),
+                false => openmetrics::append(&mut open, text),
+            }
             Box::new(Piece::of(open))
         })
     }
@@ -57,7 +60,7 @@ impl Piece {
 
     /// The same in OpenMetrics, without its end.
     pub(crate) fn open(&self) -> &Piece {
-        self.kept.open(&self.text)
+        self.kept.open(&self.text, false)
     }
 
     /// The text.
