@@ -27,8 +27,10 @@ mod scrape;
 mod sources;
 mod tasks;
 mod verdict;
+mod web;
 
 use args::{Action, Args};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -50,9 +52,12 @@ fn act(args: Args) -> anyhow::Result<()> {
         }
         Action::Check(files) if files.is_empty() => {
             let (file, named) = args.config();
-            tasks::check(config::load(&file, named)?)?;
+            tasks::check(&config::load(&file, named)?, &file)?;
         }
-        Action::Check(files) => tasks::check(config::read(files)?)?,
+        Action::Check(files) => {
+            let beside = files.first().map_or(Path::new(""), PathBuf::as_path);
+            tasks::check(&config::read(files)?, beside)?;
+        }
         Action::Run => {
             log::start();
             tasks::run(args)?;
