@@ -85,7 +85,7 @@ pub(super) fn weaker(html: &mut Html, degraded: &[Degraded], refused: Option<&st
     if degraded.is_empty() && refused.is_none() {
         return;
     }
-    html.raw("<section><h2>Weaker here than designed</h2><ul class=weak>");
+    html.raw("<section id=weaker><h2>Weaker here than designed</h2><ul class=weak>");
     if let Some(faults) = refused {
         html.raw("<li><b>configuration</b> the last reload was refused, the one before holds: ");
         html.text(faults, 3 * SENTENCE);

@@ -16,7 +16,9 @@ use axum::http::{HeaderValue, header};
 use axum::response::{Html as Answer, IntoResponse as _, Response};
 use html::{Html, NAME, SENTENCE};
 use jiff::Timestamp;
-use socle_model::documents::{SensorLine, StatusDocument};
+use socle_model::Status;
+use socle_model::bmc::SourceState;
+use socle_model::documents::{SensorLine, SourceLine, StatusDocument};
 use socle_model::event::Event;
 use std::sync::Arc;
 
@@ -68,15 +70,16 @@ pub(crate) async fn landing(State(app): State<Arc<App>>) -> Response {
 fn render(seen: &Seen<'_>) -> String {
     let mut html = Html::default();
     head(&mut html, seen);
-    html.raw("<main><section><h2>Components</h2>");
+    jumps(&mut html, seen);
+    html.raw("<main><section id=components><h2>Components</h2>");
     tree::write(&mut html, &seen.status.components, seen.now);
     html.raw("</section>");
     lists::weaker(&mut html, &seen.status.degraded, seen.refused);
-    html.raw("<section><h2>Sensors</h2>");
+    html.raw("<section id=sensors><h2>Sensors</h2>");
     sensors::write(&mut html, seen.sensors);
-    html.raw("</section><section><h2>Recent events</h2>");
+    html.raw("</section><section id=events><h2>Recent events</h2>");
     lists::events(&mut html, seen.events, seen.now);
-    html.raw("</section><section><h2>Sources</h2>");
+    html.raw("</section><section id=sources><h2>Sources</h2>");
     lists::sources(&mut html, &seen.status.sources);
     html.raw("</section></main><footer>").raw(lists::LINKS);
     html.raw("<p class=q>socle ").raw(env!("CARGO_PKG_VERSION"));
@@ -97,6 +100,24 @@ fn head(html: &mut Html, seen: &Seen<'_>) {
     html.raw("</p><p class=q>");
     html.text(seen.status.model.as_deref().unwrap_or("model unknown"), SENTENCE).raw(" · ");
     html.time(seen.status.at).raw("</p></header>");
+}
+
+/// Where to go on the page, and what else is amiss further down.
+fn jumps(html: &mut Html, seen: &Seen<'_>) {
+    html.raw("<nav class=jumps><a href=\"#components\">Components</a> ");
+    if !seen.status.degraded.is_empty() || seen.refused.is_some() {
+        html.raw("<a href=\"#weaker\">Weaker here</a> ");
+    }
+    html.raw("<a href=\"#sensors\">Sensors</a> <a href=\"#events\">Events</a> ");
+    html.raw("<a href=\"#sources\">Sources</a>");
+    let failing = |one: &&SourceLine| one.state == SourceState::Failing;
+    let failing = seen.status.sources.iter().filter(failing).count();
+    if failing > 0 {
+        html.raw(" <span class=\"v c\">");
+        mark::sign(html, Status::Critical);
+        html.count(failing).raw(" failing</span>");
+    }
+    html.raw("</nav>");
 }
 
 #[cfg(test)]

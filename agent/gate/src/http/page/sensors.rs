@@ -7,6 +7,7 @@ use socle_model::Status;
 use socle_model::documents::SensorLine;
 use socle_model::reading::{Absent, Quantity};
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 
 /// Most sensors that are written; a machine of 32 sockets has about 400 with a value.
 const MOST: usize = 1_500;
@@ -44,8 +45,40 @@ pub(super) fn write(html: &mut Html, sensors: &[SensorLine]) {
     }
     let states = |one: &&SensorLine| one.value.is_none() && one.absent == Some(Absent::Discrete);
     group(html, "States", sensors.iter().filter(states), &mut left);
+    silent(html, sensors, &mut left);
+}
+
+/// Sensors that say nothing: folded, counted by reason. Where that is a fault, a component says so.
+fn silent(html: &mut Html, sensors: &[SensorLine], left: &mut usize) {
     let silent = |one: &&SensorLine| one.value.is_none() && one.absent != Some(Absent::Discrete);
-    group(html, "Without a reading", sensors.iter().filter(silent), &mut left);
+    let silent: Vec<_> = sensors.iter().filter(silent).collect();
+    if silent.is_empty() {
+        return;
+    }
+    html.raw("<h3>Without a reading <span class=q>").count(silent.len()).raw("</span></h3>");
+    html.raw("<details><summary>");
+    let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+    for one in &silent {
+        *reasons.entry(reason(one)).or_default() += 1;
+    }
+    for (at, (reason, n)) in reasons.into_iter().enumerate() {
+        html.raw(if at == 0 { "" } else { ", " }).count(n).raw(" ").text(reason, NAME);
+    }
+    html.raw("</summary>");
+    rows(html, &silent, left);
+    html.raw("</details>");
+}
+
+/// Why a sensor has no value.
+const fn reason(sensor: &SensorLine) -> &'static str {
+    match sensor.absent {
+        Some(Absent::Unavailable) => "unavailable",
+        Some(Absent::ScanningDisabled) => "with scanning disabled",
+        Some(Absent::NotReadable) => "not readable",
+        Some(Absent::NotAnswered) => "not answered",
+        Some(Absent::Refused) => "refused",
+        Some(Absent::Discrete) | None => "with states",
+    }
 }
 
 fn legend(html: &mut Html) {
@@ -76,8 +109,11 @@ fn group<'a>(
         return;
     }
     let valued = good.iter().any(|one| one.value.is_some());
-    let open = good.len() <= OPEN && valued;
-    html.raw(if open { "<details open>" } else { "<details>" }).raw("<summary>");
+    if good.len() <= OPEN && valued {
+        rows(html, good, left);
+        return;
+    }
+    html.raw("<details><summary>");
     mark::sign(html, Status::Ok);
     html.count(good.len()).raw(" ok</summary>");
     rows(html, good, left);
@@ -101,7 +137,12 @@ fn rows(html: &mut Html, sensors: &[&SensorLine], left: &mut usize) {
 
 fn row(html: &mut Html, sensor: &SensorLine) {
     html.raw("<tr><td class=st>");
-    mark::word(html, sensor.status);
+    let silent = sensor.value.is_none() && sensor.absent != Some(Absent::Discrete);
+    if silent {
+        html.raw("<span class=q>no reading</span>");
+    } else {
+        mark::word(html, sensor.status);
+    }
     html.raw("<td class=nm><b>").text(&sensor.name, NAME).raw("</b> <span class=q>");
     html.text(sensor.component.as_str(), 2 * NAME).raw("</span>");
     let Some(value) = sensor.value else {
@@ -125,9 +166,9 @@ fn row(html: &mut Html, sensor: &SensorLine) {
     if between.is_empty() {
         html.raw("no thresholds");
     }
-    if sensor.status != Status::Ok && !sensor.states.is_empty() {
-        html.raw("<br>");
-        states(html, sensor);
+    // Each state of a limit holds the milder ones: the last is what the BMC says.
+    if let Some(state) = sensor.states.last().filter(|_| sensor.status != Status::Ok) {
+        html.raw("<br>").text(state, SENTENCE);
     }
 }
 
@@ -138,14 +179,8 @@ fn said(html: &mut Html, sensor: &SensorLine) {
             html.raw("<span class=q>no state asserted</span>");
         }
         Some(Absent::Discrete) | None => states(html, sensor),
-        Some(absent) => {
-            html.raw("<span class=q>").raw(match absent {
-                Absent::Unavailable => "unavailable",
-                Absent::ScanningDisabled => "scanning disabled",
-                Absent::NotReadable => "not readable",
-                Absent::NotAnswered => "not answered",
-                Absent::Refused | Absent::Discrete => "refused",
-            });
+        Some(_) => {
+            html.raw("<span class=q>").raw(reason(sensor));
             if let Some(why) = &sensor.why {
                 html.raw(": ").text(why, SENTENCE);
             }

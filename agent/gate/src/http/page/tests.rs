@@ -39,7 +39,7 @@ fn sensor(n: usize, status: Status, text: &str) -> SensorLine {
         value: (n % 5 > 0).then_some(40.5),
         absent: match n % 15 {
             0 => Some(Absent::Discrete),
-            5 | 10 => Some(Absent::Refused),
+            5 | 10 => Some(Absent::NotAnswered),
             _ => None,
         },
         why: Some(text.into()),
@@ -162,7 +162,8 @@ fn an_ordinary_page_nests_and_needs_nothing_from_elsewhere() {
     assert!(!page.contains("http:") && !page.contains("https:") && !page.contains("url("));
     for (_, id) in tags.iter().filter_map(|tag| tag.split_once("href=\"#")) {
         let id = id.split('"').next().unwrap();
-        assert!(page.contains(&format!("<g id={id} ")), "{id}");
+        let there = |tag: &&&str| tag.split(' ').any(|word| word == format!("id={id}"));
+        assert!(tags.iter().any(|tag| there(&tag)), "{id}");
     }
 }
 
@@ -206,14 +207,14 @@ fn what_is_healthy_is_folded_and_what_is_not_is_open_with_its_cause() {
     let ill = [part("fan/1", Status::Critical, "0 RPM"), part("fan/2", Status::Ok, "F")];
     let ill = page(ill.into(), &[], 0, "");
     assert!(ill.contains("<details open><summary>"), "{ill}");
-    let why = "<div class=why>0 RPM</div><div class=do>→ 0 RPM</div>";
+    let why = "<b>fan/1</b> <span class=why>— 0 RPM</span><div class=do>→ 0 RPM</div>";
     assert!(ill.contains(why), "{ill}");
     let rolled =
         Component { cause: Some("see fan/1".into()), ..part("fan", Status::Critical, "x") };
     assert!(!page(vec![rolled], &[], 0, "").contains("see fan/1"));
     let host =
         Component { path: ComponentPath::root(), ..part("x", Status::Unknown, "nobody answered") };
-    assert!(page(vec![host], &[], 0, "").contains("<div class=why>nobody answered</div>"));
+    assert!(page(vec![host], &[], 0, "").contains("<span class=why>— nobody answered</span>"));
 }
 
 #[test]

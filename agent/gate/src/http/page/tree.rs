@@ -16,6 +16,8 @@ const MOST: (usize, usize) = (2_000, 500);
 /// A place in the tree. Children have greater numbers than their parents.
 #[derive(Default)]
 struct Node<'a> {
+    /// Its own number.
+    at: usize,
     label: &'a str,
     component: Option<&'a Component>,
     parent: usize,
@@ -41,7 +43,7 @@ pub(super) fn write(html: &mut Html, components: &[Component], now: Timestamp) {
     html.raw("</p>");
     if let Some(host) = root.component.filter(|host| host.status != Status::Ok && speaks(host)) {
         html.raw("<ul class=tree><li class=bad>");
-        tree.line(html, "host", Some(host), host.status);
+        tree.line(html, &["host"], Some(host), host.status);
         html.raw("</ul>");
     }
     tree.children(html, 0);
@@ -54,8 +56,9 @@ fn grow(components: &[Component]) -> Vec<Node<'_>> {
         let mut at = 0;
         for label in component.path.as_str().splitn(DEPTH, '/').filter(|label| !label.is_empty()) {
             at = *known.entry((at, label)).or_insert_with(|| {
-                nodes.push(Node { label, parent: at, ..Node::default() });
-                nodes.len() - 1
+                let fresh = nodes.len();
+                nodes.push(Node { at: fresh, label, parent: at, ..Node::default() });
+                fresh
             });
         }
         if let Some(node) = nodes.get_mut(at) {
@@ -189,18 +192,25 @@ impl Tree<'_> {
     }
 
     fn node(&mut self, html: &mut Html, at: usize) {
-        let Some(node) = self.nodes.get(at) else { return };
-        let (label, component, worst) = (node.label, node.component, node.worst);
+        let Some(mut node) = self.nodes.get(at) else { return };
+        let mut label = vec![node.label];
+        // A place that only leads on to one other is written before it: `chassis/Intrusion`.
+        while let (None, [only]) = (node.component, node.children.as_slice()) {
+            let Some(below) = self.nodes.get(*only) else { return };
+            node = below;
+            label.push(node.label);
+        }
+        let (at, component, worst) = (node.at, node.component, node.worst);
         let left = if worst == Status::Ok { &mut self.left.0 } else { &mut self.left.1 };
         *left = left.saturating_sub(1);
         if node.children.is_empty() {
-            self.line(html, label, component, worst);
+            self.line(html, &label, component, worst);
             return;
         }
         let parts = node.parts;
         html.raw(if worst == Status::Ok { "<details>" } else { "<details open>" });
         html.raw("<summary>");
-        self.head(html, label, component, worst);
+        self.head(html, &label, component, worst);
         html.raw(" <span class=q>");
         counts(html, parts);
         html.raw("</span></summary>");
@@ -211,41 +221,53 @@ impl Tree<'_> {
         html.raw("</details>");
     }
 
-    fn line(&self, html: &mut Html, label: &str, component: Option<&Component>, status: Status) {
-        self.head(html, label, component, status);
+    fn line(&self, html: &mut Html, label: &[&str], component: Option<&Component>, worst: Status) {
+        self.head(html, label, component, worst);
         if let Some(component) = component {
             self.why(html, component);
         }
     }
 
-    /// The sign, the place and the name.
-    fn head(&self, html: &mut Html, label: &str, component: Option<&Component>, status: Status) {
-        if status == Status::Ok {
-            mark::sign(html, status);
+    /// The sign, the place; the name and, where the verdict is its own, the cause.
+    fn head(&self, html: &mut Html, label: &[&str], component: Option<&Component>, worst: Status) {
+        if worst == Status::Ok {
+            mark::sign(html, worst);
         } else {
-            mark::word(html, status);
+            mark::word(html, worst);
         }
-        html.raw("<b>").text(label, NAME).raw("</b>");
-        if let Some(name) = component.map(|part| part.name.as_str())
-            && name != label
-            && !name.is_empty()
-        {
-            html.raw(" <span class=q>").text(name, NAME).raw("</span>");
+        html.raw("<b>");
+        let own = component.filter(|part| part.status != Status::Ok && speaks(part));
+        match own {
+            // What is amiss is named in full: this line is what somebody copies.
+            Some(part) if !part.path.as_str().is_empty() => {
+                html.text(part.path.as_str(), 2 * NAME);
+            }
+            _ if component.is_some_and(|part| !part.name.is_empty() && said(&part.name, label)) => {
+                html.text(component.map(|part| part.name.as_str()).unwrap_or_default(), NAME);
+            }
+            _ => {
+                for (at, label) in label.iter().enumerate() {
+                    html.raw(if at == 0 { "" } else { "/" }).text(label, NAME);
+                }
+            }
+        }
+        html.raw("</b>");
+        if let Some(part) = own {
+            cause(html, part);
+        } else if let Some(part) = component.filter(|part| !said(&part.name, label)) {
+            html.raw(" <span class=q>").text(&part.name, NAME).raw("</span>");
         }
     }
 
-    /// Cause, what to do, who says so and since when.
+    /// What to do, who says so and since when.
     fn why(&self, html: &mut Html, component: &Component) {
         if component.status == Status::Ok || !speaks(component) {
             return;
         }
-        if let Some(cause) = &component.cause {
-            html.raw("<div class=why>").text(cause, SENTENCE).raw("</div>");
-        }
         if let Some(remedy) = &component.remedy {
             html.raw("<div class=do>→ ").text(remedy, SENTENCE).raw("</div>");
         }
-        html.raw("<div class=q>").text(component.path.as_str(), 2 * NAME);
+        html.raw("<div class=q>").text(&component.name, NAME);
         for source in component.sources.iter().take(8) {
             html.raw(" · ").text(source, NAME);
         }
@@ -254,4 +276,19 @@ impl Tree<'_> {
         }
         html.raw("</div>");
     }
+}
+
+/// Why a part is not ok.
+fn cause(html: &mut Html, part: &Component) {
+    let Some(cause) = &part.cause else { return };
+    // "M0_FAN3: was here and is gone": the name is said once.
+    let plain = cause.strip_prefix(part.name.as_str()).and_then(|rest| rest.strip_prefix(": "));
+    html.raw(" <span class=why>— ").text(plain.unwrap_or(cause), SENTENCE).raw("</span>");
+}
+
+/// Whether a name says no more than the place beside it: `fan 3` at `fan/3`, `3` below `fan`.
+fn said(name: &str, label: &[&str]) -> bool {
+    let last = label.last().copied().unwrap_or_default();
+    let (first, number) = name.rsplit_once(' ').unwrap_or(("", name));
+    name.is_empty() || name == last || (number == last && first.chars().all(char::is_lowercase))
 }
