@@ -22,7 +22,7 @@ def of(query):
 def exported(pages):
     """What is on the pages, in the sources' own words, and in what they are expected to print."""
     found = {"up"}
-    for text in [*pages, *(path.read_text() for path in ROOT.glob("agent/kernel/fixtures/*/expected.prom"))]:
+    for text in [*pages, *(path.read_text() for path in ROOT.glob("agent/kernel/fixtures/**/*.prom"))]:
         found |= set(re.findall(r"^([A-Za-z_:][\w:]*)[ {]", text, re.M))
     for path in ROOT.glob("agent/*/src/**/*.rs"):
         code = path.read_text().split("#[cfg(test)]")[0]
