@@ -282,9 +282,9 @@ impl Reader {
         let desk = self.desk.clone();
         self.pool.queue(move || {
             let mut wait = None;
-            // A guard in the head of a loop would be held for the whole of it.
-            let count = lock(&desk).slots.len();
-            for index in 0..count {
+            // Not in the loop's head, where it would hold the desk to the loop's end.
+            let sources = lock(&desk).slots.len();
+            for index in 0..sources {
                 let left = lock(&desk).slots.get_mut(index).and_then(Slot::leave);
                 let Some(mut kit) = left else { continue };
                 let next = kit.source.step();
@@ -299,8 +299,7 @@ impl Reader {
 
     /// Lets every source that is at home look for devices that came or went, off the scrape path.
     pub(crate) fn discover(&self) {
-        let count = lock(&self.desk).slots.len();
-        for index in 0..count {
+        for index in 0..lock(&self.desk).slots.len() {
             let desk = self.desk.clone();
             self.pool.queue(move || {
                 let left = lock(&desk).slots.get_mut(index).and_then(Slot::leave);
