@@ -58,7 +58,7 @@ impl Scale {
         let (least, most) = (all().fold(value, f64::min), all().fold(value, f64::max));
         let width = most - least;
         let good = value.is_finite() && width.is_finite() && width > 0.0;
-        good.then(|| Scale { from: least - width * MARGIN, to: most + width * MARGIN })
+        good.then_some(Scale { from: least - width * MARGIN, to: most + width * MARGIN })
     }
 
     /// Where a value lies, from 0 to 100.

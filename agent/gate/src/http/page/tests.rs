@@ -34,9 +34,9 @@ fn sensor(n: usize, status: Status, text: &str) -> SensorLine {
         owner: Some(32),
         entity: None,
         sensor_type: "fan".into(),
-        quantity: if n % 2 == 0 { Quantity::FanSpeed } else { Quantity::Temperature },
+        quantity: if n.is_multiple_of(2) { Quantity::FanSpeed } else { Quantity::Temperature },
         unit: text.into(),
-        value: (n % 5 > 0).then_some(40.5),
+        value: (!n.is_multiple_of(5)).then_some(40.5),
         absent: match n % 15 {
             0 => Some(Absent::Discrete),
             5 | 10 => Some(Absent::NotAnswered),
@@ -63,7 +63,7 @@ fn event(n: u64, text: &str) -> Event {
         seq: n,
         at: Timestamp::UNIX_EPOCH,
         component: ComponentPath::root(),
-        severity: if n % 2 == 0 { Severity::Critical } else { Severity::Info },
+        severity: if n.is_multiple_of(2) { Severity::Critical } else { Severity::Info },
         kind: Kind::Agent,
         text: text.into(),
         origins: vec![Origin { source: text.into(), record: text.into(), at: None }],
@@ -110,7 +110,7 @@ fn nests(page: &str) -> Vec<&str> {
     while let Some(at) = rest.find('<') {
         assert!(!rest[..at].contains('>'), "a stray >: {:?}", &rest[..at]);
         let (tag, after) = rest[at + 1..].split_once('>').unwrap();
-        assert!(!tag.contains('<') && tag.matches('"').count() % 2 == 0, "{tag:?}");
+        assert!(!tag.contains('<') && tag.matches('"').count().is_multiple_of(2), "{tag:?}");
         rest = after;
         if tag.starts_with("style") {
             rest = rest.split_once("</style>").unwrap().1;
@@ -141,7 +141,7 @@ fn nests(page: &str) -> Vec<&str> {
 
 fn machine(text: &str, parts: usize, sensors: usize) -> String {
     let states = [Status::Ok, Status::Critical, Status::Warning, Status::Unknown];
-    let status = |n: usize| states[if n % 9 == 0 { n % 4 } else { 0 }];
+    let status = |n: usize| states[if n.is_multiple_of(9) { n % 4 } else { 0 }];
     let deep = ["a"; 40].join("/");
     let parts = (0..parts)
         .map(|n| part(&format!("module/{}/fan/{n}", n % 8), status(n), text))
