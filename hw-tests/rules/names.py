@@ -7,7 +7,8 @@ import subprocess
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 WORDS = {"and", "or", "unless", "on", "ignoring", "by", "without", "group_left", "group_right", "bool", "offset", "inf", "nan"}
 # Names of the contract whose sources are not built yet: reported, not failed.
-TO_COME = {"node_md_disks", "node_md_disks_required", "socle_certificate_expiry_seconds"}
+TO_COME = {"node_md_disks", "node_md_disks_required", "socle_certificate_expiry_seconds", "socle_nvme_media_errors_total",
+           "socle_nvme_percentage_used_ratio", "socle_nvme_available_spare_ratio", "socle_nvme_available_spare_threshold_ratio"}
 
 
 def of(query):
@@ -27,6 +28,9 @@ def exported(pages):
     for path in ROOT.glob("agent/*/src/**/*.rs"):
         code = path.read_text().split("#[cfg(test)]")[0]
         found |= set(re.findall(r'"((?:node|ipmi|socle)_\w+)"', code))
+        # A table of names below one prefix: `format!("socle_nvme_{name}")`.
+        for prefix in re.findall(r'"((?:node|ipmi|socle)_\w*)\{\w+\}"', code):
+            found |= {prefix + name for name in re.findall(r'\("(\w+)"', code)}
     return found
 
 
