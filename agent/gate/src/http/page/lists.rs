@@ -10,6 +10,8 @@ use socle_model::event::Event;
 
 /// How many events are shown at once; the rest of those given is folded.
 const SHOWN: usize = 20;
+/// More good sources than this are folded.
+const OPEN: usize = 16;
 /// Most lines of the other lists.
 const MOST: usize = 200;
 
@@ -45,11 +47,40 @@ fn table(html: &mut Html, events: &[&Event], now: Timestamp) {
     html.raw("</table>");
 }
 
-/// Writes the sources: the failing ones first, the absent ones on one line.
+/// Writes the sources: the failing ones first, many good ones folded, the absent ones on one line.
 pub(super) fn sources(html: &mut Html, sources: &[SourceLine]) {
-    let of = |state| sources.iter().filter(move |one| one.state == state).take(MOST);
+    let of = |state| -> Vec<&SourceLine> {
+        sources.iter().filter(|one| one.state == state).take(MOST).collect()
+    };
+    ages(html, &of(SourceState::Failing));
+    let good = of(SourceState::Ok);
+    if good.len() <= OPEN {
+        ages(html, &good);
+    } else {
+        let oldest = good.iter().filter_map(|one| one.age_s).fold(0.0, f64::max);
+        html.raw("<details><summary>");
+        mark::sign(html, Status::Ok);
+        html.count(good.len()).raw(" ok <span class=q>the oldest ").span(oldest).raw(" old</span>");
+        html.raw("</summary>");
+        ages(html, &good);
+        html.raw("</details>");
+    }
+    let mut lead = "<p class=q>Not on this machine: ";
+    for source in of(SourceState::Absent) {
+        html.raw(lead).text(&source.name, NAME);
+        lead = ", ";
+    }
+    if lead == ", " {
+        html.raw("</p>");
+    }
+}
+
+fn ages(html: &mut Html, sources: &[&SourceLine]) {
+    if sources.is_empty() {
+        return;
+    }
     html.raw("<table class=sources>");
-    for source in of(SourceState::Failing).chain(of(SourceState::Ok)) {
+    for source in sources {
         html.raw("<tr><td class=st>");
         match source.state {
             SourceState::Ok => mark::word(html, Status::Ok),
@@ -70,14 +101,6 @@ pub(super) fn sources(html: &mut Html, sources: &[SourceLine]) {
         }
     }
     html.raw("</table>");
-    let mut lead = "<p class=q>Not on this machine: ";
-    for source in of(SourceState::Absent) {
-        html.raw(lead).text(&source.name, NAME);
-        lead = ", ";
-    }
-    if lead == ", " {
-        html.raw("</p>");
-    }
 }
 
 /// Writes what is weaker here than designed, and why the last reload was refused.

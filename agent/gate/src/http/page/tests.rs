@@ -218,6 +218,24 @@ fn what_is_healthy_is_folded_and_what_is_not_is_open_with_its_cause() {
 }
 
 #[test]
+fn many_good_sources_are_folded_and_a_failing_one_is_not() {
+    let source = |n: usize, state| SourceLine {
+        name: format!("source{n}"),
+        state,
+        age_s: Some(if n == 7 { 300.0 } else { 2.0 }),
+        error: None,
+    };
+    let mut html = Html::default();
+    let mut all: Vec<_> = (0..40).map(|n| source(n, SourceState::Ok)).collect();
+    all.push(source(99, SourceState::Failing));
+    lists::sources(&mut html, &all);
+    let text = html.done();
+    assert!(text.contains("40 ok <span class=q>the oldest 5 min old</span>"), "{text}");
+    let (failing, folded) = (text.find("source99").unwrap(), text.find("<details>").unwrap());
+    assert!(failing < folded && !text.contains("<details open>"), "{text}");
+}
+
+#[test]
 fn an_empty_machine_has_a_page_that_says_so() {
     let page = page(Vec::new(), &[], 0, "");
     nests(&page);
