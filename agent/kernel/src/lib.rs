@@ -16,6 +16,7 @@ mod loadavg;
 mod meminfo;
 mod netdev;
 mod outcome;
+mod procstat;
 mod root;
 mod settings;
 mod source;
