@@ -69,7 +69,7 @@ impl Readable for Lazy {
 fn failure(error: ReadError) -> Failure {
     let text = Chain(&error).to_string();
     match error {
-        ReadError::NoData(_) => Failure::Absent(text),
+        ReadError::NoData(_) | ReadError::RootOnly(_) => Failure::Absent(text),
         ReadError::Failed { .. } | ReadError::Parse { .. } => Failure::Failed(text),
     }
 }

@@ -15,6 +15,7 @@ mod loadavg;
 mod meminfo;
 mod netdev;
 mod outcome;
+pub mod rapl;
 mod root;
 mod settings;
 mod source;

@@ -9,10 +9,11 @@ use crate::ksmd::Ksmd;
 use crate::loadavg::Loadavg;
 use crate::meminfo::Meminfo;
 use crate::netdev::Netdev;
+use crate::rapl::Rapl;
 use crate::settings::Flag;
 use crate::stat::Stat;
 use crate::time::Time;
-use crate::{ReadError, Root, Settings, cpu, diskstats, filesystem, hwmon, netdev, stat};
+use crate::{ReadError, Root, Settings, cpu, diskstats, filesystem, hwmon, netdev, rapl, stat};
 use socle_model::metrics::Page;
 
 /// A source of metric families, open.
@@ -59,6 +60,7 @@ pub const SOURCES: &[Entry] = &[
     entry("loadavg", &[], |r, _| Ok(Box::new(Loadavg::new(r)))),
     entry("meminfo", &[], |r, _| Ok(Box::new(Meminfo::new(r)))),
     entry("netdev", netdev::FLAGS, |r, s| Ok(Box::new(Netdev::new(r, s)))),
+    entry("rapl", rapl::FLAGS, |r, s| Ok(Box::new(Rapl::new(r, s)?))),
     entry("stat", stat::FLAGS, |r, s| Ok(Box::new(Stat::new(r, s)))),
     entry("time", &[], |r, _| Ok(Box::new(Time::new(r)?))),
 ];
