@@ -2,6 +2,8 @@
 //! hang as well as reading.
 
 use crate::args::Args;
+use crate::ask::Near;
+use crate::energy::Energies;
 use crate::reader::{Failure, Readable};
 pub(crate) use socle_kernel::Root;
 use socle_kernel::config::Metrics;
@@ -29,13 +31,19 @@ pub(crate) fn root(args: &Args) -> Root {
 pub(crate) fn open(
     root: &Root,
     metrics: &Metrics,
+    near: &Near,
 ) -> anyhow::Result<Vec<(&'static str, Box<dyn Readable>)>> {
     let settings = Arc::new(metrics.settings()?);
-    let lazy = |entry: &'static Entry| {
+    let source = |entry: &'static Entry| {
+        // What the kernel shows to root only.
+        if entry.name == "rapl" {
+            let energies = Energies::new(root, &settings, near.clone());
+            return (entry.name, Box::new(energies) as Box<dyn Readable>);
+        }
         let lazy = Lazy { entry, root: root.clone(), settings: settings.clone(), source: None };
         (entry.name, Box::new(lazy) as Box<dyn Readable>)
     };
-    Ok(metrics.sources().map(lazy).collect())
+    Ok(metrics.sources().map(source).collect())
 }
 
 /// A source that is opened when it is first read, and again after it could not be.
@@ -66,7 +74,8 @@ impl Readable for Lazy {
     }
 }
 
-fn failure(error: ReadError) -> Failure {
+/// What a source says of an error.
+pub(crate) fn failure(error: ReadError) -> Failure {
     let text = Chain(&error).to_string();
     match error {
         ReadError::NoData(_) | ReadError::RootOnly(_) => Failure::Absent(text),

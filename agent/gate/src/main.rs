@@ -5,10 +5,12 @@
 
 mod app;
 mod args;
+mod ask;
 mod carry;
 mod config;
 mod disk;
 mod doctor;
+mod energy;
 mod events;
 mod expose;
 mod facts;

@@ -13,6 +13,7 @@
 
 use crate::app::{App, Reloaded};
 use crate::args::Args;
+use crate::ask::Near;
 use crate::config::{self, Config};
 use crate::facts::FactsDesk;
 use crate::http::{conn::Server, metrics::Moment, router};
@@ -66,7 +67,8 @@ async fn serve(args: Args, config: Config, listeners: listen::Listeners) -> anyh
     let (news_in, news) = watch::channel(events.next().saturating_sub(1));
     let events = Arc::new(Mutex::new(events));
     let root = kernel::root(&args);
-    let scraper = scraper(&pool, &root, &config)?;
+    let near = Near { path: args.link(), hardware: hardware.clone() };
+    let scraper = scraper(&pool, &root, &config, &near)?;
     let app = Arc::new(App {
         now: Mutex::new(Reloaded { scraper, interval_s: config.interval_s, refused: None }),
         hardware: hardware.clone(),
@@ -121,8 +123,13 @@ async fn serve(args: Args, config: Config, listeners: listen::Listeners) -> anyh
     Ok(())
 }
 
-fn scraper(pool: &Arc<Pool>, root: &kernel::Root, config: &Config) -> anyhow::Result<Arc<Scraper>> {
-    let sources = kernel::open(root, &config.metrics)?;
+fn scraper(
+    pool: &Arc<Pool>,
+    root: &kernel::Root,
+    config: &Config,
+    near: &Near,
+) -> anyhow::Result<Arc<Scraper>> {
+    let sources = kernel::open(root, &config.metrics, near)?;
     let limits = Limits {
         deadline: Duration::from_secs_f64(config.metrics.deadline_s),
         series_max: config.metrics.series_max,
@@ -186,7 +193,8 @@ async fn signals(
 fn reload(args: &Args, app: &App, pool: &Arc<Pool>, root: &kernel::Root) -> anyhow::Result<()> {
     let (file, named) = args.config();
     let config = config::load(&file, named)?;
-    let scraper = scraper(pool, root, &config)?;
+    let near = Near { path: args.link(), hardware: app.hardware.clone() };
+    let scraper = scraper(pool, root, &config, &near)?;
     app.set(scraper.clone(), config.interval_s);
     // A first reading, so that `socle status` knows of the new sources.
     tokio::spawn(async move { scraper.collect(None).await });

@@ -3,8 +3,10 @@
 //! ```text
 //! bus thread --Seen--> watch --> this loop --frame--> watch --> one task per connection
 //!      ^---- orders (settings, stop) ----'    '-- SIGHUP, SIGTERM
+//! asks thread: reads what a connection asks for, started with the first question
 //! ```
 
+use crate::asks::Asks;
 use crate::compose::Composer;
 use crate::config::Source;
 use crate::door::Hall;
@@ -49,12 +51,13 @@ pub(crate) async fn run(setup: Setup) -> Result<()> {
     let (to, mut seen) = watch::channel(Seen::starting());
     let publish = Box::new(move |next| drop(to.send_replace(next)));
     let device = setup.settings.device.clone();
+    let asks = Asks::new(&setup.root);
     let bus = Bus::start(setup.root, setup.settings, Arc::clone(&records), publish);
     let bus = bus.with_context(|| {
         format!("{}: stop the other agent; one at a time may ask the BMC", device.display())
     })?;
 
-    let hall = Arc::new(Hall { frames, records, started });
+    let hall = Arc::new(Hall { frames, records, started, asks });
     let mut tasks = JoinSet::new();
     let doors = [("link", Some(setup.sockets.link)), ("admin", setup.sockets.admin)];
     for (name, socket) in doors {

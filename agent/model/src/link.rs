@@ -168,6 +168,8 @@ pub enum Call {
     Watch,
     /// `io.socle.Host.Events`: SEL records after a running number; always allowed.
     Events(After),
+    /// `io.socle.Host.Energy`: the energy counters; always allowed, read once a second at most.
+    Energy,
 }
 
 /// Parameters of `GetInterfaceDescription`.
@@ -259,6 +261,8 @@ pub enum CallError {
     ExpectedMore,
     #[error("schema {theirs} is no neighbour of {ours}: upgrade the older half")]
     SchemaMismatch { theirs: u32, ours: u32 },
+    #[error("not to be had here: {0}")]
+    Unavailable(String),
 }
 
 impl Call {
@@ -281,6 +285,7 @@ impl Call {
             (INTERFACE, "Watch") if !envelope.more => Err(CallError::ExpectedMore),
             (INTERFACE, "Watch") => parameters::<Nothing>(envelope).map(|_| Call::Watch),
             (INTERFACE, "Events") => parameters(envelope).map(Call::Events),
+            (INTERFACE, "Energy") => parameters::<Nothing>(envelope).map(|_| Call::Energy),
             (INTERFACE | "org.varlink.service", _) => {
                 Err(CallError::MethodNotFound(envelope.method.clone()))
             }
@@ -299,6 +304,7 @@ impl Call {
             Call::Hello(hello) => call_frame("io.socle.Host.Hello", hello, false),
             Call::Watch => call_frame("io.socle.Host.Watch", &(), true),
             Call::Events(after) => call_frame("io.socle.Host.Events", after, false),
+            Call::Energy => call_frame("io.socle.Host.Energy", &(), false),
         }
     }
 }
@@ -354,6 +360,9 @@ pub fn error_frame(error: &CallError) -> Vec<u8> {
         CallError::ExpectedMore => ("org.varlink.service.ExpectedMore", serde_json::json!({})),
         CallError::SchemaMismatch { theirs, ours } => {
             ("io.socle.Host.SchemaMismatch", serde_json::json!({ "theirs": theirs, "ours": ours }))
+        }
+        CallError::Unavailable(why) => {
+            ("io.socle.Host.Unavailable", serde_json::json!({ "why": why }))
         }
     };
     let mut frame =
@@ -414,6 +423,7 @@ mod tests {
             Call::Hello(Hello { version: "0.1.0".into(), schema: SCHEMA }),
             Call::Watch,
             Call::Events(After { after: 7 }),
+            Call::Energy,
         ] {
             let mut frames = Frames::new(REQUEST_LIMIT);
             frames.push(&call.encode());

@@ -5,6 +5,7 @@
 use serde_json::{Map, Value, json};
 use socle_model::Timestamp;
 use socle_model::bmc::{Bmc, Snapshot};
+use socle_model::energy::Energy;
 use socle_model::link::{After, DESCRIPTION, Hello, INTERFACE, Records, Seen, Welcome};
 use std::collections::BTreeMap;
 
@@ -56,8 +57,9 @@ fn the_description_has_exactly_the_methods_and_fields_that_cross() {
     let records = json!(Records { started: at, records: vec![], more: false });
     let crossing = [
         ("Hello", hello, welcome),
-        ("Watch", nothing, json!(Seen { snapshot })),
+        ("Watch", nothing.clone(), json!(Seen { snapshot })),
         ("Events", json!(After { after: 1 }), records),
+        ("Energy", nothing.clone(), json!(Energy { at, zones: vec![] })),
     ];
     let expected: BTreeMap<_, _> = crossing
         .iter()
