@@ -4,6 +4,7 @@
 pub mod bus;
 pub mod device;
 mod manufacturer;
+pub mod nvme;
 pub mod powercap;
 pub mod presence;
 mod reading;

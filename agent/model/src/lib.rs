@@ -4,6 +4,7 @@
 pub mod bmc;
 pub mod component;
 pub mod documents;
+pub mod drives;
 pub mod energy;
 pub mod event;
 pub mod facts;

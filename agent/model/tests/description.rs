@@ -50,6 +50,7 @@ fn the_description_has_exactly_the_methods_and_fields_that_cross() {
         sources: vec![],
         degraded: vec![],
         checks: vec![],
+        drives: vec![],
     };
     let nothing = Value::Object(Map::new());
     let hello = json!(Hello { version: "1".into(), schema: 1 });

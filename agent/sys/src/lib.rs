@@ -2,5 +2,6 @@
 //! give up and what an error means is decided by the caller.
 
 pub mod ipmi;
+pub mod nvme;
 
 pub use nix::errno::Errno;

@@ -1,4 +1,4 @@
-//! Layouts and ioctl numbers against `<linux/ipmi.h>`, by a C program compiled on the spot.
+//! Layouts and ioctl numbers against the kernel's headers, by C programs compiled on the spot.
 
 #![expect(
     clippy::unwrap_used,
@@ -7,28 +7,68 @@
 )]
 
 use socle_sys::ipmi::*;
+use socle_sys::nvme::{ADMIN_CMD, AdminCmd, Refused, identify_controller, log_page};
 use std::fmt::Write as _;
 use std::mem::offset_of;
+use std::os::fd::AsFd as _;
 use std::process::Command;
 
 #[test]
 fn ipmi_structures_match_the_kernel_header() {
-    let mut source = String::from(
-        "#include <stddef.h>\n#include <stdio.h>\n#include <sys/ioctl.h>\n#include <linux/ipmi.h>\n\
-         #define V(x) printf(\"%s=%lu\\n\", #x, (unsigned long)(x))\nint main(void) {\n",
+    compare("linux/ipmi.h", &facts());
+}
+
+#[test]
+fn nvme_structures_match_the_kernel_header() {
+    let size = |size: usize| u64::try_from(size).unwrap();
+    let mut facts = vec![
+        ("NVME_IOCTL_ADMIN_CMD", ADMIN_CMD),
+        ("sizeof(struct nvme_admin_cmd)", size(size_of::<AdminCmd>())),
+    ];
+    macro_rules! offsets {
+        ($($field:ident)*) => {$(
+            facts.push((
+                concat!("offsetof(struct nvme_admin_cmd, ", stringify!($field), ")"),
+                size(offset_of!(AdminCmd, $field)),
+            ));
+        )*};
+    }
+    offsets!(opcode flags rsvd1 nsid cdw2 cdw3 metadata addr metadata_len data_len cdw10 cdw11 cdw12
+        cdw13 cdw14 cdw15 timeout_ms result);
+    compare("linux/nvme_ioctl.h", &facts);
+}
+
+#[test]
+fn what_is_no_controller_is_refused_by_the_kernel() {
+    let file = std::fs::File::open("/dev/null").unwrap();
+    let refused = Refused::Kernel(socle_sys::Errno::ENOTTY);
+    assert_eq!(identify_controller(file.as_fd()), Err(refused));
+    assert_eq!(log_page(file.as_fd(), 2, 512), Err(refused));
+    for length in [0, 3, 510, 1 << 20] {
+        let refused = Err(Refused::Kernel(socle_sys::Errno::EINVAL));
+        assert_eq!(log_page(file.as_fd(), 2, length), refused, "{length}");
+    }
+}
+
+/// Every term of C in the header must have the value given.
+fn compare(header: &str, facts: &[(&'static str, u64)]) {
+    let mut source = format!(
+        "#include <stddef.h>\n#include <stdio.h>\n#include <sys/ioctl.h>\n#include <{header}>\n\
+         #define V(x) printf(\"%s=%lu\\n\", #x, (unsigned long)(x))\nint main(void) {{\n",
     );
     let mut expected = String::new();
-    for (term, ours) in facts() {
+    for (term, ours) in facts {
         writeln!(source, "V({term});").unwrap();
         writeln!(expected, "{term}={ours}").unwrap();
     }
     source.push_str("return 0; }\n");
-    let dir = std::env::temp_dir().join(format!("socle-abi-{}", std::process::id()));
+    let name = header.replace('/', "-");
+    let dir = std::env::temp_dir().join(format!("socle-abi-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     let (file, program) = (dir.join("abi.c"), dir.join("abi"));
     std::fs::write(&file, source).unwrap();
     let Ok(compiled) = Command::new("cc").arg("-o").arg(&program).arg(&file).output() else {
-        println!("skipped: no C compiler (package gcc) to read <linux/ipmi.h> with");
+        println!("skipped: no C compiler (package gcc) to read <{header}> with");
         return;
     };
     assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));

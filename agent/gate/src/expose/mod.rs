@@ -1,6 +1,7 @@
 //! What stands on the page besides the kernel's sources: `ipmi_*` and `socle_*`.
 
 pub(crate) mod ipmi;
+pub(crate) mod nvme;
 pub(crate) mod own;
 
 use socle_model::metrics::{Family, Kind, Page, Series, Value};

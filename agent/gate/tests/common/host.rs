@@ -231,6 +231,7 @@ pub(crate) fn snapshot(sensors: Vec<Sensor>) -> Snapshot {
         }],
         degraded: Vec::new(),
         checks: Vec::new(),
+        drives: Vec::new(),
     }
 }
 
