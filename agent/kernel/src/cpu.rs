@@ -2,6 +2,7 @@
 
 mod files;
 mod info;
+mod sums;
 
 use crate::file::{Kept, number, words};
 use crate::settings::{Flag, Takes};
@@ -10,6 +11,7 @@ use crate::{ReadError, Root, Settings, Source};
 use files::Files;
 use info::Info;
 use socle_model::metrics::{Family, Kind, Page, Series};
+use sums::Sums;
 
 /// This source's flags.
 pub(crate) const FLAGS: &[Flag] = &[
@@ -43,10 +45,13 @@ pub(crate) struct Cpu {
     guest: Option<Family>,
     files: Files,
     info: Option<Info>,
+    /// Instead of each CPU.
+    sums: Option<Sums>,
 }
 
 impl Cpu {
     pub(crate) fn new(root: &Root, settings: &Settings) -> Result<Self, ReadError> {
+        let group = settings.cpu_detail.group(root);
         let counter = |name, help| Family::new(name, Kind::Counter, help);
         let guest = counter(
             "node_cpu_guest_seconds_total",
@@ -58,10 +63,19 @@ impl Cpu {
             seconds: counter("node_cpu_seconds_total", "Seconds the CPUs spent in each mode."),
             guest: Some(guest).filter(|_| settings.on("cpu.guest", true)),
             files: Files::new(root),
-            info: Info::new(root, settings),
+            info: Info::new(root, settings).filter(|_| group.is_none()),
+            sums: group.map(|group| Sums::new(root, group)),
         };
-        cpu.files.discover()?;
+        cpu.look()?;
         Ok(cpu)
+    }
+
+    /// Looks at /sys.
+    fn look(&mut self) -> Result<(), ReadError> {
+        match &mut self.sums {
+            Some(sums) => sums.discover(&self.seconds, self.guest.as_ref()),
+            None => self.files.discover(),
+        }
     }
 
     fn collect(&mut self) -> Result<(), ReadError> {
@@ -87,6 +101,10 @@ impl Cpu {
                 }
             }
             let (seconds, guest) = (&self.seconds, self.guest.as_ref());
+            if let Some(sums) = &mut self.sums {
+                sums.take(number(Some(cpu)).unwrap_or_default(), &ticks);
+                continue;
+            }
             match self.rows.row(cpu, || Row::new(cpu, seconds, guest)) {
                 // A CPU that was away has counted from anew, or will be seen to have gone on.
                 Some((row, Seen::Anew)) => row.ticks = ticks,
@@ -136,6 +154,10 @@ impl Source for Cpu {
             info.read(page)?;
         }
         self.collect()?;
+        if let Some(sums) = &mut self.sums {
+            sums.write(page, &self.seconds, self.guest.as_ref());
+            return Ok(());
+        }
         if self.rows.present().next().is_some() {
             page.family(&self.seconds);
         }
@@ -161,7 +183,7 @@ impl Source for Cpu {
         if let Some(info) = &mut self.info {
             info.discover()?;
         }
-        self.files.discover()?;
+        self.look()?;
         // A CPU that came is rendered here, not in the next reading.
         self.collect()?;
         self.rows.sweep();

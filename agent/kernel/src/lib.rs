@@ -3,6 +3,7 @@
 mod attr;
 pub mod config;
 mod cpu;
+mod cpufreq;
 mod diskstats;
 mod edac;
 mod error;
@@ -22,9 +23,11 @@ mod source;
 mod stat;
 mod table;
 mod time;
+mod topology;
 
 pub use error::ReadError;
 pub use outcome::Outcomes;
 pub use root::Root;
 pub use settings::{Settings, SettingsError};
 pub use source::{Entry, Open, SOURCES, Source};
+pub use topology::Detail;

@@ -1,5 +1,6 @@
 //! `[metrics.filters]`: node_exporter's flags for the sources here.
 
+use crate::topology::Detail;
 use regex::Regex;
 use std::collections::BTreeMap;
 
@@ -8,6 +9,8 @@ use std::collections::BTreeMap;
 pub struct Settings {
     /// Keyed by node_exporter's flag without `collector.`.
     pub filters: BTreeMap<String, String>,
+    /// How per-CPU series are shown.
+    pub cpu_detail: Detail,
 }
 
 /// A filter that cannot be used.
@@ -95,7 +98,7 @@ impl Settings {
         for (key, value) in &filters {
             check(key, value)?;
         }
-        Ok(Settings { filters })
+        Ok(Settings { filters, ..Settings::default() })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The table of sources.
 
 use crate::cpu::Cpu;
+use crate::cpufreq::Cpufreq;
 use crate::diskstats::Diskstats;
 use crate::edac::Edac;
 use crate::filesystem::Filesystem;
@@ -15,6 +16,7 @@ use crate::stat::Stat;
 use crate::time::Time;
 use crate::{ReadError, Root, Settings, cpu, diskstats, filesystem, hwmon, netdev, rapl, stat};
 use socle_model::metrics::Page;
+use std::time::Duration;
 
 /// A source of metric families, open.
 pub trait Source: Send {
@@ -31,6 +33,15 @@ pub trait Source: Send {
     fn discover(&mut self) -> Result<(), ReadError> {
         Ok(())
     }
+
+    /// One read of those that sleep or send interrupts, which therefore are never done within a scrape.
+    /// Returns how long to wait before the next; `None` where the source has no such reads.
+    fn step(&mut self) -> Option<Duration> {
+        None
+    }
+
+    /// All of these reads, for somebody who reads the source only once.
+    fn catch_up(&mut self) {}
 }
 
 /// Opens a source under a root, filtered as the settings say.
@@ -52,6 +63,7 @@ pub struct Entry {
 /// Every source of this room, by name.
 pub const SOURCES: &[Entry] = &[
     entry("cpu", cpu::FLAGS, |r, s| Ok(Box::new(Cpu::new(r, s)?))),
+    entry("cpufreq", &[], |r, s| Ok(Box::new(Cpufreq::new(r, s)?))),
     entry("diskstats", diskstats::FLAGS, |r, s| Ok(Box::new(Diskstats::new(r, s)))),
     entry("edac", &[], |r, _| Ok(Box::new(Edac::new(r)?))),
     entry("filesystem", filesystem::FLAGS, |r, s| Ok(Box::new(Filesystem::new(r, s)))),

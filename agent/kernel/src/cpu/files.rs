@@ -1,9 +1,10 @@
 //! What `/sys/devices/system/cpu` says: throttling, isolated and online CPUs.
 
 use crate::attr::{Attr, AttrFamily, numbered};
+use crate::topology::cpu_list;
 use crate::{ReadError, Root, file};
 use socle_model::metrics::{Family, Kind, Page, Series};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What the last discovery saw; while it is the same nothing is opened anew.
@@ -134,16 +135,4 @@ impl Files {
 
 fn existing(cpu: &Path, file: &str) -> Option<PathBuf> {
     Some(cpu.join(file)).filter(|file| file.exists())
-}
-
-/// CPUs of a list like `0-3,8`; at most the 8,192 that Linux can have.
-fn cpu_list(text: &str) -> BTreeSet<u64> {
-    text.split(',')
-        .filter_map(|range| {
-            let (first, last) = range.split_once('-').unwrap_or((range, range));
-            Some(first.trim().parse::<u64>().ok()?..=last.trim().parse::<u64>().ok()?)
-        })
-        .flatten()
-        .take(8192)
-        .collect()
 }

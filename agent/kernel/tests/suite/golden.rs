@@ -49,8 +49,6 @@ const NOT_YET: &[&str] = &[
     "node_arp",
     "node_bonding",
     "node_cooling_device",
-    "node_cpu_frequency",
-    "node_cpu_scaling",
     "node_dmi",
     "node_entropy",
     "node_fibrechannel",

@@ -63,6 +63,7 @@ const FLAGS: &[(&str, &str)] = &[
 /// The collectors that both have.
 const COLLECTORS: &[&str] = &[
     "cpu",
+    "cpufreq",
     "diskstats",
     "edac",
     "filesystem",
