@@ -5,6 +5,8 @@ use crate::args::Args;
 use crate::ask::Near;
 use crate::energy::Energies;
 use crate::reader::{Failure, Readable};
+use crate::systemd::{self, Systemd};
+use anyhow::Context as _;
 pub(crate) use socle_kernel::Root;
 use socle_kernel::config::Metrics;
 pub(crate) use socle_kernel::facts::Facts;
@@ -44,7 +46,12 @@ pub(crate) fn open(
         let lazy = Lazy { entry, root: root.clone(), settings: settings.clone(), source: None };
         (entry.name, Box::new(lazy) as Box<dyn Readable>)
     };
-    Ok(metrics.sources().map(source).collect())
+    let mut sources: Vec<_> = metrics.sources().map(source).collect();
+    for one in metrics.elsewhere().filter(|one| one.name == systemd::NAME) {
+        let systemd = Systemd::start(root.rootfs(), &settings);
+        sources.push((one.name, Box::new(systemd.context("a thread to ask systemd with")?)));
+    }
+    Ok(sources)
 }
 
 /// A source that is opened when it is first read, and again after it could not be.

@@ -27,6 +27,7 @@ mod pool;
 mod reader;
 mod scrape;
 mod sources;
+mod systemd;
 mod tasks;
 mod verdict;
 

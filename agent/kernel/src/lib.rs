@@ -6,6 +6,7 @@ mod cpu;
 mod cpufreq;
 mod diskstats;
 mod edac;
+mod elsewhere;
 mod error;
 pub mod facts;
 mod file;
@@ -25,6 +26,7 @@ mod table;
 mod time;
 mod topology;
 
+pub use elsewhere::{ELSEWHERE, Elsewhere};
 pub use error::ReadError;
 pub use outcome::Outcomes;
 pub use root::Root;

@@ -77,7 +77,8 @@ pub(crate) type Flag = (&'static str, Takes);
 
 /// The flags that the sources here understand.
 fn flags() -> impl Iterator<Item = &'static Flag> {
-    crate::SOURCES.iter().flat_map(|entry| entry.flags)
+    let elsewhere = crate::ELSEWHERE.iter().flat_map(|one| one.flags);
+    crate::SOURCES.iter().flat_map(|entry| entry.flags).chain(elsewhere)
 }
 
 /// Its flags for the same collectors that are not understood here.
@@ -141,7 +142,8 @@ impl Filter {
 
 impl Settings {
     /// Whether a switch is on.
-    pub(crate) fn on(&self, flag: &str, default: bool) -> bool {
+    #[must_use]
+    pub fn on(&self, flag: &str, default: bool) -> bool {
         self.filters.get(flag).map_or(default, |value| value == "true")
     }
 
@@ -154,6 +156,13 @@ impl Settings {
     /// The regular expression of a flag; none where it is not given or empty.
     pub(crate) fn pattern(&self, flag: &str) -> Option<Regex> {
         self.filters.get(flag).and_then(|text| pattern(text))
+    }
+
+    /// Whether a whole name matches the regular expression of a flag.
+    pub fn matcher(&self, flag: &str, default: &str) -> impl Fn(&str) -> bool + Send + use<> {
+        let text = self.filters.get(flag).map_or(default, String::as_str);
+        let pattern = pattern(&format!("^(?:{text})$"));
+        move |name| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name))
     }
 
     /// The filter of the flags `FLAG-exclude` and `FLAG-include`. The default exclusion holds unless
