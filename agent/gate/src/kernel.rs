@@ -5,7 +5,7 @@ use crate::args::Args;
 use crate::ask::Near;
 use crate::energy::Energies;
 use crate::reader::{Failure, Readable};
-use crate::systemd::{self, Systemd};
+use crate::systemd;
 use anyhow::Context as _;
 pub(crate) use socle_kernel::Root;
 use socle_kernel::config::Metrics;
@@ -48,7 +48,7 @@ pub(crate) fn open(
     };
     let mut sources: Vec<_> = metrics.sources().map(source).collect();
     for one in metrics.elsewhere().filter(|one| one.name == systemd::NAME) {
-        let systemd = Systemd::start(root.rootfs(), &settings);
+        let systemd = systemd::start(root.rootfs(), &settings);
         sources.push((one.name, Box::new(systemd.context("a thread to ask systemd with")?)));
     }
     Ok(sources)

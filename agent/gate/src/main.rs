@@ -22,6 +22,7 @@ mod link;
 mod listen;
 mod log;
 mod notify;
+mod paced;
 mod parent;
 mod pool;
 mod reader;

@@ -2,7 +2,8 @@
 
 use super::wire::tests::{align, reply, text};
 use super::wire::{FIXED, Message, Reader, total};
-use super::{Failure, Readable, Systemd};
+use super::{Failure, Paced, start};
+use crate::reader::Readable as _;
 use socle_kernel::Settings;
 use socle_model::metrics::Page;
 use socle_model::metrics::parse::parse;
@@ -141,14 +142,14 @@ fn settings(flags: &[(&str, &str)]) -> Settings {
     Settings::new(flags.collect::<BTreeMap<_, _>>()).unwrap()
 }
 
-fn read(source: &mut Systemd) -> Result<String, Failure> {
+fn read(source: &mut Paced) -> Result<String, Failure> {
     let mut page = Page::default();
     source.read(&mut page)?;
     Ok(page.as_str().to_owned())
 }
 
 /// What the source says once it says anything else than that it has not been answered.
-fn settled(source: &mut Systemd) -> Result<String, Failure> {
+fn settled(source: &mut Paced) -> Result<String, Failure> {
     let end = Instant::now() + Duration::from_secs(10);
     loop {
         match read(source) {
@@ -169,7 +170,7 @@ fn every_family_is_node_exporters() {
         ("systemd.enable-task-metrics", "true"),
         ("systemd.unit-exclude", r".+\.(device|slice)"),
     ]);
-    let page = settled(&mut Systemd::start(dir.path(), &all).unwrap()).unwrap();
+    let page = settled(&mut start(dir.path(), &all).unwrap()).unwrap();
     for line in [
         "node_systemd_version{version=\"252.39-1~deb12u1\"} 252.39",
         "node_systemd_virtualization_info{virtualization_type=\"none\"} 1",
@@ -204,18 +205,18 @@ fn every_family_is_node_exporters() {
 #[test]
 fn flags_choose_units_by_their_whole_names() {
     let dir = bus(sound);
-    let page = settled(&mut Systemd::start(dir.path(), &settings(&[])).unwrap()).unwrap();
+    let page = settled(&mut start(dir.path(), &settings(&[])).unwrap()).unwrap();
     assert!(page.contains("b.timer") && !page.contains("d.mount"), "{page}");
     assert!(!page.contains("restart_total") && !page.contains("start_time"));
     let some = settings(&[("systemd.unit-include", "a|c.socke")]);
-    let page = settled(&mut Systemd::start(dir.path(), &some).unwrap()).unwrap();
+    let page = settled(&mut start(dir.path(), &some).unwrap()).unwrap();
     assert!(!page.contains("unit_state{"), "{page}");
 }
 
 #[test]
 fn a_bus_that_hangs_delays_no_scrape() {
     let dir = bus(|_, _, _| Vec::new());
-    let mut source = Systemd::start(dir.path(), &settings(&[])).unwrap();
+    let mut source = start(dir.path(), &settings(&[])).unwrap();
     let began = Instant::now();
     assert!(matches!(read(&mut source), Err(Failure::Failed(_))));
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
@@ -229,7 +230,7 @@ fn a_bus_that_hangs_delays_no_scrape() {
 #[test]
 fn refusals_and_nonsense_are_failures_and_no_bus_is_no_data() {
     let nothing = tempfile::tempdir().unwrap();
-    let mut source = Systemd::start(nothing.path(), &settings(&[])).unwrap();
+    let mut source = start(nothing.path(), &settings(&[])).unwrap();
     assert!(matches!(settled(&mut source), Err(Failure::Absent(_))));
     for (answer, words) in [
         ((|serial, _, _| refusal(serial)) as Answer, "Hello: an error: no"),
@@ -252,7 +253,7 @@ fn refusals_and_nonsense_are_failures_and_no_bus_is_no_data() {
         ),
     ] {
         let dir = bus(answer);
-        let mut source = Systemd::start(dir.path(), &settings(&[])).unwrap();
+        let mut source = start(dir.path(), &settings(&[])).unwrap();
         let Err(Failure::Failed(why)) = settled(&mut source) else { unreachable!("{words}") };
         assert!(why.contains(words), "{why} instead of {words}");
     }
