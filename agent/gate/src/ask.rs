@@ -36,14 +36,20 @@ pub(crate) enum Unanswered {
 #[derive(Debug)]
 pub(crate) struct Asker {
     near: Near,
+    patience: Duration,
     kept: Option<UnixStream>,
     silent: Option<Instant>,
 }
 
 impl Asker {
-    /// Nothing is opened before the first question.
+    /// For questions within a scrape. Nothing is opened before the first one.
     pub(crate) fn new(near: Near) -> Self {
-        Asker { near, kept: None, silent: None }
+        Self::patient(near, PATIENCE)
+    }
+
+    /// For questions for which nobody waits.
+    pub(crate) fn patient(near: Near, patience: Duration) -> Self {
+        Asker { near, patience, kept: None, silent: None }
     }
 
     /// The answer to one call.
@@ -57,7 +63,7 @@ impl Asker {
             return failed("the root half did not answer; it is asked again in some seconds");
         }
         self.silent = None;
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + self.patience;
         // A connection that was kept may be to a root half that is gone.
         let frame = match self.kept.take().map(|stream| self.exchange(stream, call, end)) {
             Some(Ok(frame)) => Ok(frame),

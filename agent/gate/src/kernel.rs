@@ -4,6 +4,7 @@
 use crate::args::Args;
 use crate::ask::Near;
 use crate::energy::Energies;
+use crate::ethtool;
 use crate::reader::{Failure, Readable};
 use crate::systemd;
 use anyhow::Context as _;
@@ -47,9 +48,14 @@ pub(crate) fn open(
         (entry.name, Box::new(lazy) as Box<dyn Readable>)
     };
     let mut sources: Vec<_> = metrics.sources().map(source).collect();
-    for one in metrics.elsewhere().filter(|one| one.name == systemd::NAME) {
-        let systemd = systemd::start(root.rootfs(), &settings);
-        sources.push((one.name, Box::new(systemd.context("a thread to ask systemd with")?)));
+    for one in metrics.elsewhere() {
+        let started = match one.name {
+            ethtool::NAME => ethtool::start(root, &settings, near.clone()),
+            systemd::NAME => systemd::start(root.rootfs(), &settings),
+            name => anyhow::bail!("{name} is a collector that nobody here knows"),
+        };
+        let started = started.with_context(|| format!("a thread for {}", one.name))?;
+        sources.push((one.name, Box::new(started)));
     }
     Ok(sources)
 }

@@ -11,6 +11,7 @@ mod config;
 mod disk;
 mod doctor;
 mod energy;
+mod ethtool;
 mod events;
 mod expose;
 mod facts;

@@ -3,6 +3,7 @@
 
 pub mod bus;
 pub mod device;
+pub mod ethtool;
 mod manufacturer;
 pub mod nvme;
 pub mod powercap;

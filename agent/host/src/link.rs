@@ -111,11 +111,14 @@ fn answer(envelope: &Envelope, hall: &Hall) -> Next {
     let call = match Call::decode(envelope) {
         Ok(Call::Watch) => return Next::Stream,
         Ok(Call::Energy) => return Next::Ask(Question::Energy),
+        Ok(Call::Ethtool(devices)) => return Next::Ask(Question::Ethtool(devices)),
         Ok(call) => call,
         Err(error) => return Next::Send(error_frame(&error)),
     };
     let frame = match call {
-        Call::Watch | Call::Energy | Call::GetInfo => answer_frame(&info(), false),
+        Call::Watch | Call::Energy | Call::Ethtool(_) | Call::GetInfo => {
+            answer_frame(&info(), false)
+        }
         Call::GetInterfaceDescription(which) => match which.interface.as_str() {
             INTERFACE => answer_frame(&Described { description: DESCRIPTION.into() }, false),
             "org.varlink.service" => {

@@ -4,7 +4,7 @@
 //! bus thread --Seen--> watch --> this loop --frame--> watch --> one task per connection
 //!      ^---- orders (settings, stop) ----'    '-- SIGHUP, SIGTERM
 //! nvme thread --nvme::Seen--> watch --^
-//! asks thread: reads what a connection asks for, started with the first question
+//! asks threads: read what a connection asks for, each started with its first question
 //! ```
 
 use crate::asks::Asks;

@@ -13,13 +13,23 @@ pub struct Elsewhere {
 }
 
 /// All of them, by name.
-pub const ELSEWHERE: &[Elsewhere] = &[Elsewhere {
-    name: "systemd",
-    flags: &[
-        ("systemd.enable-restarts-metrics", Takes::Switch),
-        ("systemd.enable-start-time-metrics", Takes::Switch),
-        ("systemd.enable-task-metrics", Takes::Switch),
-        ("systemd.unit-exclude", Takes::Regex),
-        ("systemd.unit-include", Takes::Regex),
-    ],
-}];
+pub const ELSEWHERE: &[Elsewhere] = &[
+    Elsewhere {
+        name: "ethtool",
+        flags: &[
+            ("ethtool.device-exclude", Takes::Regex),
+            ("ethtool.device-include", Takes::Regex),
+            ("ethtool.metrics-include", Takes::Regex),
+        ],
+    },
+    Elsewhere {
+        name: "systemd",
+        flags: &[
+            ("systemd.enable-restarts-metrics", Takes::Switch),
+            ("systemd.enable-start-time-metrics", Takes::Switch),
+            ("systemd.enable-task-metrics", Takes::Switch),
+            ("systemd.unit-exclude", Takes::Regex),
+            ("systemd.unit-include", Takes::Regex),
+        ],
+    },
+];

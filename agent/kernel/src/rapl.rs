@@ -199,7 +199,8 @@ fn index_and_name(used: &BTreeMap<String, i64>, name: &str) -> (i64, String) {
 
 /// node_exporter's `SanitizeMetricName`: a run of foreign characters, with the underscores around it,
 /// is one underscore.
-pub(crate) fn sanitized(name: &str) -> String {
+#[must_use]
+pub fn sanitized(name: &str) -> String {
     let fits = |c: char| c.is_ascii_alphanumeric();
     let mut text = String::with_capacity(name.len());
     let mut rest = name;

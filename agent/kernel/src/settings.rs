@@ -165,6 +165,19 @@ impl Settings {
         move |name| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name))
     }
 
+    /// Whether a name has a part that matches the regular expression of a flag.
+    pub fn search(&self, flag: &str, default: &str) -> impl Fn(&str) -> bool + Send + use<> {
+        let text = self.filters.get(flag).map_or(default, String::as_str);
+        let pattern = pattern(text);
+        move |name| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name))
+    }
+
+    /// Whether the flags `FLAG-exclude` and `FLAG-include` leave a name out.
+    pub fn ignores(&self, flag: &str, excluded: &str) -> impl Fn(&str) -> bool + Send + use<> {
+        let filter = self.filter(flag, excluded);
+        move |name| filter.ignores(name)
+    }
+
     /// The filter of the flags `FLAG-exclude` and `FLAG-include`. The default exclusion holds unless
     /// either is given, as node_exporter has it.
     pub(crate) fn filter(&self, flag: &str, excluded: &str) -> Filter {

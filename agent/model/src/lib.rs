@@ -6,6 +6,7 @@ pub mod component;
 pub mod documents;
 pub mod drives;
 pub mod energy;
+pub mod ethtool;
 pub mod event;
 pub mod facts;
 pub mod fault;

@@ -5,6 +5,7 @@
 //! lenient (a newer host may say more), so that neighbours N and N+1 work together.
 
 use crate::bmc::SelRecord;
+use crate::ethtool::{DEVICES_LIMIT, Devices};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -170,6 +171,9 @@ pub enum Call {
     Events(After),
     /// `io.socle.Host.Energy`: the energy counters; always allowed, read once a second at most.
     Energy,
+    /// `io.socle.Host.Ethtool`: what these network devices say of themselves; always allowed, nothing
+    /// that only root may ask.
+    Ethtool(Devices),
 }
 
 /// Parameters of `GetInterfaceDescription`.
@@ -286,6 +290,7 @@ impl Call {
             (INTERFACE, "Watch") => parameters::<Nothing>(envelope).map(|_| Call::Watch),
             (INTERFACE, "Events") => parameters(envelope).map(Call::Events),
             (INTERFACE, "Energy") => parameters::<Nothing>(envelope).map(|_| Call::Energy),
+            (INTERFACE, "Ethtool") => parameters(envelope).and_then(few).map(Call::Ethtool),
             (INTERFACE | "org.varlink.service", _) => {
                 Err(CallError::MethodNotFound(envelope.method.clone()))
             }
@@ -305,6 +310,16 @@ impl Call {
             Call::Watch => call_frame("io.socle.Host.Watch", &(), true),
             Call::Events(after) => call_frame("io.socle.Host.Events", after, false),
             Call::Energy => call_frame("io.socle.Host.Energy", &(), false),
+            Call::Ethtool(devices) => call_frame("io.socle.Host.Ethtool", devices, false),
+        }
+    }
+}
+
+fn few(asked: Devices) -> Result<Devices, CallError> {
+    match asked.devices.len() {
+        0..=DEVICES_LIMIT => Ok(asked),
+        more => {
+            Err(CallError::InvalidParameter(format!("{more} devices, most are {DEVICES_LIMIT}")))
         }
     }
 }
@@ -424,6 +439,7 @@ mod tests {
             Call::Watch,
             Call::Events(After { after: 7 }),
             Call::Energy,
+            Call::Ethtool(Devices { devices: vec!["eth0".into()] }),
         ] {
             let mut frames = Frames::new(REQUEST_LIMIT);
             frames.push(&call.encode());
@@ -448,6 +464,9 @@ mod tests {
         ] {
             assert!(matches!(decode(bad), Err(CallError::InvalidParameter(_))), "{bad}");
         }
+        let many = serde_json::json!({ "devices": vec!["eth0"; DEVICES_LIMIT + 1] });
+        let many = serde_json::json!({ "method": "io.socle.Host.Ethtool", "parameters": many });
+        assert!(matches!(decode(&many.to_string()), Err(CallError::InvalidParameter(_))));
         assert!(matches!(decode(r#"{"method":"a.b.C"}"#), Err(CallError::InterfaceNotFound(_))));
     }
 

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use socle_model::Timestamp;
 use socle_model::bmc::{Bmc, Snapshot};
 use socle_model::energy::Energy;
+use socle_model::ethtool::{Devices, Nic, Nics};
 use socle_model::link::{After, DESCRIPTION, Hello, INTERFACE, Records, Seen, Welcome};
 use std::collections::BTreeMap;
 
@@ -33,6 +34,7 @@ fn sent(value: &Value) -> BTreeMap<String, String> {
         Value::Bool(_) => "bool",
         Value::Number(_) => "int",
         Value::String(_) => "string",
+        Value::Array(all) if all.first().is_some_and(Value::is_string) => "[]string",
         Value::Array(_) => "[]object",
         _ => "object",
     };
@@ -60,6 +62,11 @@ fn the_description_has_exactly_the_methods_and_fields_that_cross() {
         ("Hello", hello, welcome),
         ("Watch", nothing.clone(), json!(Seen { snapshot })),
         ("Events", json!(After { after: 1 }), records),
+        (
+            "Ethtool",
+            json!(Devices { devices: vec!["eth0".into()] }),
+            json!(Nics { at, devices: vec![Nic::default()] }),
+        ),
         ("Energy", nothing.clone(), json!(Energy { at, zones: vec![] })),
     ];
     let expected: BTreeMap<_, _> = crossing

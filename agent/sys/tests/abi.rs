@@ -6,6 +6,7 @@
     reason = "the C compiler is the oracle; a broken build machine may fail the test loudly"
 )]
 
+use socle_sys::ethtool::{self, DriverInfo, Ifreq, Settings};
 use socle_sys::ipmi::*;
 use socle_sys::nvme::{ADMIN_CMD, AdminCmd, Refused, identify_controller, log_page};
 use std::fmt::Write as _;
@@ -39,6 +40,69 @@ fn nvme_structures_match_the_kernel_header() {
 }
 
 #[test]
+fn ethtool_structures_match_the_kernel_header() {
+    let size = |size: usize| u64::try_from(size).unwrap();
+    let mut facts = vec![
+        ("SIOCETHTOOL", ethtool::SIOCETHTOOL),
+        ("IFNAMSIZ", size(ethtool::NAME_LENGTH)),
+        ("ETH_GSTRING_LEN", size(ethtool::STRING_LENGTH)),
+        ("ETHTOOL_GSET", ethtool::GET_SETTINGS.into()),
+        ("ETHTOOL_GDRVINFO", ethtool::GET_DRIVER.into()),
+        ("ETHTOOL_GSTRINGS", ethtool::GET_STRINGS.into()),
+        ("ETHTOOL_GSTATS", ethtool::GET_STATISTICS.into()),
+        ("ETH_SS_STATS", ethtool::STRINGS_OF_STATISTICS.into()),
+        ("sizeof(struct ifreq)", size(size_of::<Ifreq>())),
+        ("offsetof(struct ifreq, ifr_data)", size(offset_of!(Ifreq, data))),
+        ("sizeof(struct ethtool_drvinfo)", size(size_of::<DriverInfo>())),
+        ("sizeof(struct ethtool_cmd)", size(size_of::<Settings>())),
+        ("offsetof(struct ethtool_gstrings, len)", size(ethtool::STRINGS_HEAD - 4)),
+        ("offsetof(struct ethtool_gstrings, data)", size(ethtool::STRINGS_HEAD)),
+        ("offsetof(struct ethtool_stats, n_stats)", size(ethtool::STATISTICS_HEAD - 4)),
+        ("offsetof(struct ethtool_stats, data)", size(ethtool::STATISTICS_HEAD)),
+    ];
+    macro_rules! offsets {
+        ($theirs:literal, $ours:ident: $($field:ident)*) => {$(
+            facts.push((
+                concat!("offsetof(struct ", $theirs, ", ", stringify!($field), ")"),
+                size(offset_of!($ours, $field)),
+            ));
+        )*};
+    }
+    offsets!("ethtool_drvinfo", DriverInfo: driver version fw_version bus_info erom_version n_priv_flags
+        n_stats testinfo_len eedump_len regdump_len);
+    offsets!("ethtool_cmd", Settings: supported advertising speed duplex port phy_address transceiver
+        autoneg mdio_support maxtxpkt maxrxpkt speed_hi eth_tp_mdix eth_tp_mdix_ctrl lp_advertising
+        reserved);
+    compare("linux/if.h>\n#include <linux/sockios.h>\n#include <linux/ethtool.h", &facts);
+}
+
+#[test]
+fn a_socket_that_speaks_no_ip_may_ask_network_devices() {
+    let socket = std::os::unix::net::UnixDatagram::unbound().unwrap();
+    let socket = socket.as_fd();
+    for name in ["", "no-such-device0", "a-name-of-16-char", "a\0b"] {
+        let refused = ethtool::driver_info(socket, name).unwrap_err();
+        let known = [socle_sys::Errno::ENODEV, socle_sys::Errno::EINVAL];
+        assert!(known.contains(&refused), "{name:?}: {refused}");
+    }
+    let mut room = ethtool::Room::new().unwrap();
+    assert_eq!(room.statistics(socket, "lo", 1 << 20).unwrap_err(), socle_sys::Errno::E2BIG);
+    // The loopback device has neither statistics nor a link of its own.
+    assert_eq!(ethtool::settings(socket, "lo").unwrap_err(), socle_sys::Errno::EOPNOTSUPP);
+    for entry in std::fs::read_dir("/sys/class/net").unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        let Ok(info) = ethtool::driver_info(socket, &name) else { continue };
+        assert_ne!(info.driver.first(), Some(&0), "{name} is driven by somebody");
+        if info.n_stats == 0 {
+            continue;
+        }
+        let statistics = room.statistics(socket, &name, info.n_stats).unwrap();
+        assert_eq!(u32::try_from(statistics.len()).unwrap(), info.n_stats);
+        assert!(statistics.iter().all(|(name, _)| name.first() != Some(&0)), "{statistics:?}");
+    }
+}
+
+#[test]
 fn what_is_no_controller_is_refused_by_the_kernel() {
     let file = std::fs::File::open("/dev/null").unwrap();
     let refused = Refused::Kernel(socle_sys::Errno::ENOTTY);
@@ -62,7 +126,7 @@ fn compare(header: &str, facts: &[(&'static str, u64)]) {
         writeln!(expected, "{term}={ours}").unwrap();
     }
     source.push_str("return 0; }\n");
-    let name = header.replace('/', "-");
+    let name: String = header.chars().filter(char::is_ascii_alphanumeric).collect();
     let dir = std::env::temp_dir().join(format!("socle-abi-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     let (file, program) = (dir.join("abi.c"), dir.join("abi"));

@@ -26,6 +26,11 @@ impl Rows {
         Rows { family: Family::new(name, Kind::Counter, help), rows: Vec::new() }
     }
 
+    /// An empty family of no type.
+    pub(crate) fn untyped(name: &str, help: &str) -> Self {
+        Rows { family: Family::new(name, Kind::Untyped, help), rows: Vec::new() }
+    }
+
     /// Adds a sample.
     pub(crate) fn push(&mut self, labels: &[(&str, &str)], value: impl Into<Value>) {
         self.rows.push((self.family.series(labels), value.into()));

@@ -1,5 +1,5 @@
-//! The energy counters over the link: read when asked, once a second at most, and a counter that hangs
-//! costs its own answer only.
+//! What is read when a peer asks: energy counters, once a second at most, and network devices. A counter
+//! that hangs costs its own answer only.
 
 #![expect(clippy::unwrap_used, reason = "a broken set-up may fail the tests loudly")]
 
@@ -7,6 +7,7 @@ mod support;
 
 use nix::sys::stat::Mode;
 use socle_model::energy::Energy;
+use socle_model::ethtool::Nics;
 use socle_model::link::Answer;
 use std::fs;
 use std::time::{Duration, Instant};
@@ -58,4 +59,15 @@ fn a_counter_that_hangs_holds_up_nobody_else() {
     let answer = String::from_utf8(answer).unwrap();
     assert!(answer.contains("Unavailable") && answer.contains("not read within 2 s"), "{answer}");
     assert!(asked.elapsed() < Duration::from_secs(4), "{:?}", asked.elapsed());
+}
+
+#[test]
+fn network_devices_are_asked_by_name() {
+    let host = Host::start("");
+    let ask = |parameters: &str| host.call("link", "io.socle.Host.Ethtool", parameters);
+    let nics: Nics = Answer::parse(ask(r#"{"devices":["lo","nope0"]}"#).as_bytes()).unwrap();
+    let names: Vec<_> = nics.devices.iter().map(|nic| nic.device.as_str()).collect();
+    assert_eq!(names, ["lo"]);
+    assert!(ask("{}").contains("InvalidParameter"));
+    assert!(ask(r#"{"devices":["lo"],"all":true}"#).contains("InvalidParameter"));
 }
