@@ -1,5 +1,4 @@
 //! The drives' SMART logs on the page and in the documents, as the root half told them.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails loudly")]
 
 mod common;
 
