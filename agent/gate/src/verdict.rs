@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::events::{Events, Save};
-use crate::expose::{ipmi, own};
+use crate::expose::{ipmi, nvme, own};
 use crate::facts::FactsDesk;
 use crate::gzip::Piece;
 use crate::http::conn::told;
@@ -223,6 +223,7 @@ impl Task {
         }
         page.clear();
         own::verdict(&mut page, &status, &sensors.sensors, shown);
+        nvme::from_link(&mut page, &hardware, now);
         let own = Piece::following(&before.own, page.as_str());
         let sensors_json = OnceLock::new();
         self.verdict.send_replace(Arc::new(Verdict {

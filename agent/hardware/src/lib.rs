@@ -3,7 +3,10 @@
 
 pub mod bus;
 pub mod device;
+pub mod ethtool;
 mod manufacturer;
+pub mod nvme;
+pub mod powercap;
 pub mod presence;
 mod reading;
 mod records;

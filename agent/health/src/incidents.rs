@@ -4,6 +4,7 @@ use crate::exporter::rule;
 use crate::memory::Memory;
 use crate::observations::{NewEvent, Observations};
 use crate::place::place;
+use crate::rules::drive;
 use crate::rules::kernel::edac_place;
 use socle_model::bmc::{SelRecord, Sensor};
 use socle_model::documents::Component;
@@ -25,6 +26,7 @@ pub(crate) fn collect(
 ) -> Vec<NewEvent> {
     let mut events = log_records(seen, memory);
     error_counts(seen, before, &mut events);
+    drive::events(seen, before, &mut events);
     let mut turned = verdict_changes(seen, before, components);
     if turned.len() > MOST {
         let more = turned.len() - MOST;
