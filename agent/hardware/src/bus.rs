@@ -2,6 +2,8 @@
 //! and comes back when the device does.
 
 use crate::device::{self, OpenError};
+use crate::kept::{self, Identity, Kept};
+use crate::log::Saved;
 use crate::presence::{announced, module_loaded, on_ssif};
 use crate::sel_ring::SelRing;
 use crate::sensors::Sensors;
@@ -96,13 +98,15 @@ impl Beat {
 }
 
 impl Bus {
-    /// Opens the device once and starts the thread.
+    /// Opens the device once and starts the thread. `state` is the folder where the place in the BMC's
+    /// log is kept over a restart, if there is one.
     ///
     /// # Errors
     /// Another agent holds the device; the thread cannot be made. Everything else that is wrong with
     /// the device is published instead, and tried again.
     pub fn start(
         root: PathBuf,
+        state: Option<PathBuf>,
         settings: Settings,
         records: Arc<Mutex<SelRing>>,
         publish: Publish,
@@ -111,7 +115,7 @@ impl Bus {
         let beneath = root.clone();
         let opener =
             Box::new(move |settings: &Settings| device::open(&place(&beneath, settings), &locks));
-        Bus::start_with(root, settings, records, publish, opener)
+        Bus::start_with(root, state, settings, records, publish, opener)
     }
 
     /// The same with another way to open the device.
@@ -120,6 +124,7 @@ impl Bus {
     /// As [`Bus::start`].
     pub fn start_with(
         root: PathBuf,
+        state: Option<PathBuf>,
         settings: Settings,
         records: Arc<Mutex<SelRing>>,
         publish: Publish,
@@ -143,6 +148,9 @@ impl Bus {
             source: Seen::starting().source,
             degraded: Vec::new(),
             tail: Tail::default(),
+            kept: state.as_deref().and_then(kept::read),
+            identity: None,
+            saved: Saved::into(state.as_deref()),
             last: None,
             sensors: Sensors::default(),
         };
@@ -198,6 +206,11 @@ pub(crate) struct Worker {
     degraded: Vec<Degraded>,
     /// The place in the log, kept while the device comes and goes: no record is told twice.
     pub(crate) tail: Tail,
+    /// What an earlier process kept of the log, until it is recalled.
+    pub(crate) kept: Option<Kept>,
+    /// The BMC that answered last.
+    pub(crate) identity: Option<Identity>,
+    pub(crate) saved: Saved,
     last: Option<Box<BmcData>>,
     /// The sensors of `last`, for a session whose own walk fails.
     pub(crate) sensors: Sensors,
@@ -215,8 +228,10 @@ impl Worker {
                         // A driver that came late: now there is a BMC, and nothing known of it.
                         self.forget();
                     }
+                    self.tail.was_away();
                     let (end, said) = Session::new(&mut self, transport).run();
                     self.last = said;
+                    self.save_place();
                     match end {
                         End::Stop => return,
                         End::Reopen => self.forget(),
@@ -251,7 +266,8 @@ impl Worker {
     fn forget(&mut self) {
         self.last = None;
         self.sensors = Sensors::default();
-        self.tail = Tail::default();
+        self.tail.another();
+        (self.kept, self.identity) = (None, None);
         self.degraded.clear();
         self.source = Source { errors: self.source.errors, ..Seen::starting().source };
         self.tell(Bmc::Starting);
@@ -375,7 +391,7 @@ impl Worker {
         self.tell(Bmc::Present(Box::new(data.clone())));
     }
 
-    /// Publishes a first sweep as far as it is.
+    /// Publishes what is known in between: a first sweep as far as it is, what an event brought.
     pub(crate) fn progress(&mut self, data: &BmcData) {
         self.tell(Bmc::Present(Box::new(data.clone())));
     }

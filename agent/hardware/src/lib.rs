@@ -3,6 +3,8 @@
 
 pub mod bus;
 pub mod device;
+mod kept;
+mod log;
 mod manufacturer;
 pub mod presence;
 mod reading;

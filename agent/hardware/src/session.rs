@@ -22,6 +22,8 @@ const PROBE_LEAST: Duration = Duration::from_secs(1);
 const ENTRIES_A_SWEEP: u32 = 8;
 /// Forbidden commands named.
 const RESTRICTED_MAX: usize = 16;
+/// How often what a storm of events brings is shown.
+const SHOW_HASTE: Duration = Duration::from_millis(250);
 /// How often a first sweep that takes long is shown in part.
 const SHOW_EVERY: Duration = Duration::from_secs(20);
 
@@ -79,6 +81,12 @@ pub(crate) struct Session<'a> {
     pub(crate) fault: Option<String>,
     /// Commands that the BMC's policy forbids here: network function and command.
     restricted: BTreeSet<(u8, u8)>,
+    /// Sensors that records of the log name, to be asked at once.
+    pub(crate) hurried: Vec<usize>,
+    /// Those of them that were not asked yet.
+    haste: BTreeSet<usize>,
+    /// One of them was asked and is not shown yet.
+    unshown: bool,
 }
 
 impl<'a> Session<'a> {
@@ -109,6 +117,9 @@ impl<'a> Session<'a> {
             shown: now,
             fault: None,
             restricted: BTreeSet::new(),
+            hurried: Vec::new(),
+            haste: BTreeSet::new(),
+            unshown: false,
         }
     }
 
@@ -151,6 +162,7 @@ impl<'a> Session<'a> {
             }
         }
         self.silent_run = 0;
+        self.worker.tail.was_away();
         self.whole_sweep = false;
         self.sensors.thresholds_due(Instant::now());
         // It may be another one now, with another repository.
@@ -167,14 +179,24 @@ impl<'a> Session<'a> {
     fn live(&mut self) -> Result<std::convert::Infallible, Halt> {
         self.identify()?;
         self.read_records()?;
+        self.recall();
         let mut sweep = self.new_sweep();
         loop {
             let now = self.now_ms();
+            for n in std::mem::take(&mut self.hurried) {
+                self.haste.insert(n);
+                sweep.hurry(n);
+            }
             match sweep.next(now) {
                 Due::Sensor(n) => {
                     let outcome = self.read_sensor(n)?;
                     sweep.done(outcome, self.spent_ms(), self.now_ms());
                     self.show_progress();
+                    self.show_hurried(n);
+                }
+                Due::Log => {
+                    self.look_at_log()?;
+                    sweep.done(Outcome::Answered, self.spent_ms(), self.now_ms());
                 }
                 Due::Summary => {
                     self.summarise()?;
@@ -200,7 +222,10 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn new_sweep(&self) -> Sweep {
+    fn new_sweep(&mut self) -> Sweep {
+        // Numbers of sensors are those of the records that were walked last.
+        self.hurried.clear();
+        self.haste.clear();
         let Settings { interval_ms, bus_share } = self.pace();
         Sweep::new(self.sensors.readable(), interval_ms, bus_share, self.now_ms())
     }
@@ -225,6 +250,8 @@ impl<'a> Session<'a> {
         let fault = self.fault.take();
         self.present(fault);
         self.shown = Instant::now();
+        self.unshown = false;
+        self.worker.save_place();
     }
 
     /// Publishes what is known, and with it that the records are known in part only.
@@ -238,6 +265,22 @@ impl<'a> Session<'a> {
             self.shown = Instant::now();
             self.worker.progress(&self.data);
         }
+    }
+
+    /// What an event brought is shown at once; of a storm a few times a second.
+    fn show_hurried(&mut self, n: usize) {
+        self.unshown |= self.haste.remove(&n);
+        let due = self.haste.is_empty() || self.shown.elapsed() > SHOW_HASTE;
+        if self.unshown && due && self.whole_sweep {
+            self.unshown = false;
+            self.shown = Instant::now();
+            self.show();
+        }
+    }
+
+    /// Publishes what is known between two sweeps.
+    pub(crate) fn show(&mut self) {
+        self.worker.progress(&self.data);
     }
 
     /// One command; the outer error ends the work on this BMC for now.

@@ -354,6 +354,8 @@ fn record(id: u16, raw: &str) -> SelRecord {
         asserted: true,
         text: "M0_FAN3: lower critical going low asserted".into(),
         raw: raw.into(),
+        epoch: 0,
+        backlog: false,
     }
 }
 

@@ -113,12 +113,6 @@ impl Sweep {
         }
     }
 
-    /// Whether sensors wait to be asked out of their turn.
-    #[must_use]
-    pub fn hurries(&self) -> bool {
-        !self.hurried.is_empty()
-    }
-
     /// Changes the pace from the next command on.
     pub fn pace(&mut self, interval_ms: u64, bus_share: f64) {
         self.interval_ms = interval_ms;
