@@ -1,6 +1,7 @@
 //! The thread that owns the BMC: opens the device, keeps one [`Session`] with it, tells what it saw,
 //! and comes back when the device does.
 
+use crate::beat::Beat;
 use crate::device::{self, OpenError};
 use crate::kept::{self, Identity, Kept};
 use crate::log::Saved;
@@ -14,10 +15,9 @@ use socle_ipmi::sel::Tail;
 use socle_model::Timestamp;
 use socle_model::bmc::{Bmc, BmcData, Degraded, Source, SourceState};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The first pause before the device is opened again; doubles up to [`OPEN_MOST`].
 const OPEN_LEAST: Duration = Duration::from_secs(1);
@@ -25,8 +25,6 @@ const OPEN_LEAST: Duration = Duration::from_secs(1);
 const OPEN_MOST: Duration = Duration::from_secs(10);
 /// One call into the driver that takes longer is stuck: every command has a deadline of seconds.
 const STUCK: Duration = Duration::from_secs(60);
-/// The mark of a bus that waits for its time.
-const IDLE: u64 = u64::MAX;
 
 /// What the bus saw, latest wins.
 #[derive(Debug, Clone)]
@@ -76,27 +74,6 @@ pub struct Bus {
     ended: Receiver<()>,
 }
 
-/// Since when the thread has been inside a call.
-#[derive(Debug)]
-pub(crate) struct Beat {
-    began: Instant,
-    busy_since_ms: AtomicU64,
-}
-
-impl Beat {
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(IDLE - 1)
-    }
-
-    pub(crate) fn busy(&self) {
-        self.busy_since_ms.store(self.now_ms(), Ordering::Relaxed);
-    }
-
-    pub(crate) fn idle(&self) {
-        self.busy_since_ms.store(IDLE, Ordering::Relaxed);
-    }
-}
-
 impl Bus {
     /// Opens the device once and starts the thread. `state` is the folder where the place in the BMC's
     /// log is kept over a restart, if there is one.
@@ -134,7 +111,7 @@ impl Bus {
         if let Err(held @ OpenError::Held { .. }) = first {
             return Err(held);
         }
-        let beat = Arc::new(Beat { began: Instant::now(), busy_since_ms: AtomicU64::new(IDLE) });
+        let beat = Arc::new(Beat::start());
         let (to, orders) = channel();
         let (alive, ended) = channel();
         let worker = Worker {
@@ -174,9 +151,7 @@ impl Bus {
     /// How long the thread has been inside one call, if that is beyond reason.
     #[must_use]
     pub fn stuck(&self) -> Option<Duration> {
-        let since = self.beat.busy_since_ms.load(Ordering::Relaxed);
-        let time = Duration::from_millis(self.beat.now_ms().saturating_sub(since));
-        (since != IDLE && time > STUCK).then_some(time)
+        self.beat.inside().filter(|&time| time > STUCK)
     }
 
     /// Asks the thread to end and waits for it as long as `limit`. It ends between two commands; one

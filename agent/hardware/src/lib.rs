@@ -1,6 +1,7 @@
 //! What only root may read: the BMC behind /dev/ipmi0 and the SMBIOS tables. One thread owns the bus;
 //! nothing here speaks IP. The root directory is a parameter.
 
+mod beat;
 pub mod bus;
 pub mod device;
 mod kept;
@@ -14,6 +15,7 @@ mod sensors;
 pub mod serial;
 mod session;
 pub mod settings;
+mod shown;
 pub mod smbios;
 mod summary;
 pub mod vm;

@@ -7,7 +7,6 @@ use crate::sensors::Sensors;
 use socle_ipmi::app::{DeviceId, GetDeviceId};
 use socle_ipmi::sweep::{Due, Outcome, Sweep};
 use socle_ipmi::{CallError, Command, Completion, Request, Response, Transport, TransportError};
-use socle_model::Timestamp;
 use socle_model::bmc::BmcData;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -22,11 +21,6 @@ const PROBE_LEAST: Duration = Duration::from_secs(1);
 const ENTRIES_A_SWEEP: u32 = 8;
 /// Forbidden commands named.
 const RESTRICTED_MAX: usize = 16;
-/// How often what a storm of events brings is shown.
-const SHOW_HASTE: Duration = Duration::from_millis(250);
-/// How often a first sweep that takes long is shown in part.
-const SHOW_EVERY: Duration = Duration::from_secs(20);
-
 /// Why a session ends.
 #[derive(Debug)]
 pub(crate) enum End {
@@ -61,7 +55,7 @@ pub(crate) struct Session<'a> {
     /// How long the bus was busy since the last rest from it.
     spent: Duration,
     /// Whether the data below are of a whole sweep, be it of an earlier session.
-    known: bool,
+    pub(crate) known: bool,
     pub(crate) data: BmcData,
     pub(crate) sensors: Sensors,
     /// The records that were walked, if they were walked to their end.
@@ -76,7 +70,7 @@ pub(crate) struct Session<'a> {
     pub(crate) whole_sweep: bool,
     /// Sensors that answered in this sweep.
     pub(crate) answered: usize,
-    shown: Instant,
+    pub(crate) shown: Instant,
     /// What went wrong in this sweep.
     pub(crate) fault: Option<String>,
     /// Commands that the BMC's policy forbids here: network function and command.
@@ -84,9 +78,9 @@ pub(crate) struct Session<'a> {
     /// Sensors that records of the log name, to be asked at once.
     pub(crate) hurried: Vec<usize>,
     /// Those of them that were not asked yet.
-    haste: BTreeSet<usize>,
+    pub(crate) haste: BTreeSet<usize>,
     /// One of them was asked and is not shown yet.
-    unshown: bool,
+    pub(crate) unshown: bool,
 }
 
 impl<'a> Session<'a> {
@@ -234,53 +228,6 @@ impl<'a> Session<'a> {
         let interval = self.worker.settings.interval().as_millis();
         let interval_ms = u64::try_from(interval).unwrap_or(u64::MAX);
         Settings { interval_ms, bus_share: self.worker.settings.bus_share }
-    }
-
-    fn swept(&mut self, began_ms: u64) {
-        let answered = std::mem::take(&mut self.answered);
-        self.data.up.ipmi = match self.sensors.readable() {
-            0 => self.walked.is_some(),
-            _ => answered > 0,
-        };
-        self.data.swept_at = Some(Timestamp::now());
-        self.data.sweep_s =
-            Some(Duration::from_millis(self.now_ms().saturating_sub(began_ms)).as_secs_f64());
-        self.whole_sweep = true;
-        self.known = true;
-        let fault = self.fault.take();
-        self.present(fault);
-        self.shown = Instant::now();
-        self.unshown = false;
-        self.worker.save_place();
-    }
-
-    /// Publishes what is known, and with it that the records are known in part only.
-    pub(crate) fn present(&mut self, fault: Option<String>) {
-        self.worker.present(&self.data, fault, self.incomplete.as_deref());
-    }
-
-    /// A first sweep that takes long is shown as far as it is.
-    fn show_progress(&mut self) {
-        if !self.known && self.shown.elapsed() > SHOW_EVERY {
-            self.shown = Instant::now();
-            self.worker.progress(&self.data);
-        }
-    }
-
-    /// What an event brought is shown at once; of a storm a few times a second.
-    fn show_hurried(&mut self, n: usize) {
-        self.unshown |= self.haste.remove(&n);
-        let due = self.haste.is_empty() || self.shown.elapsed() > SHOW_HASTE;
-        if self.unshown && due && self.whole_sweep {
-            self.unshown = false;
-            self.shown = Instant::now();
-            self.show();
-        }
-    }
-
-    /// Publishes what is known between two sweeps.
-    pub(crate) fn show(&mut self) {
-        self.worker.progress(&self.data);
     }
 
     /// One command; the outer error ends the work on this BMC for now.
