@@ -1,4 +1,8 @@
 //! See `socle_fuzz::model::config`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| socle_fuzz::model::config(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| socle_fuzz::bounded(
+    data,
+    256,
+    socle_fuzz::model::config
+));

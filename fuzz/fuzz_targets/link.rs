@@ -1,4 +1,4 @@
 //! See `socle_fuzz::model::link`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| socle_fuzz::model::link(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| socle_fuzz::bounded(data, 128, socle_fuzz::model::link));

@@ -1,4 +1,4 @@
 //! See `socle_fuzz::ipmi::sel`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| socle_fuzz::ipmi::sel(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| socle_fuzz::bounded(data, 64, socle_fuzz::ipmi::sel));

@@ -1,4 +1,8 @@
 //! See `socle_fuzz::ipmi::sensor_response`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| socle_fuzz::ipmi::sensor_response(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| socle_fuzz::bounded(
+    data,
+    64,
+    socle_fuzz::ipmi::sensor_response
+));

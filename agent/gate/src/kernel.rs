@@ -11,6 +11,7 @@ use socle_model::fault::Chain;
 use socle_model::metrics::Page;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Where /proc, /sys and the rest are.
 pub(crate) fn root(args: &Args) -> Root {
@@ -63,6 +64,10 @@ impl Readable for Lazy {
 
     fn discover(&mut self) -> Result<(), Failure> {
         self.source()?.discover().map_err(failure)
+    }
+
+    fn step(&mut self) -> Option<Duration> {
+        self.source.as_mut()?.step()
     }
 }
 

@@ -18,6 +18,10 @@ pub(crate) trait Readable: Send {
     fn read(&mut self, page: &mut Page) -> Result<(), Failure>;
     /// Looks for devices that came or went.
     fn discover(&mut self) -> Result<(), Failure>;
+    /// One read that does not belong into a scrape; returns the wait until the next.
+    fn step(&mut self) -> Option<Duration> {
+        None
+    }
 }
 
 /// Why a source gave nothing.
@@ -270,6 +274,25 @@ impl Reader {
         for slot in desk.slots.iter_mut().filter(|slot| slot.away_since.is_some() && !slot.stuck) {
             slot.fail(STUCK);
         }
+    }
+
+    /// Does the next read of each source that has reads of its own pace. Hands `done` the shortest wait
+    /// until there is more to do; `None` where no source has any.
+    pub(crate) fn step(&self, done: impl FnOnce(Option<Duration>) + Send + 'static) {
+        let desk = self.desk.clone();
+        self.pool.queue(move || {
+            let mut wait = None;
+            for index in 0..lock(&desk).slots.len() {
+                let left = lock(&desk).slots.get_mut(index).and_then(Slot::leave);
+                let Some(mut kit) = left else { continue };
+                let next = kit.source.step();
+                wait = [wait, next].into_iter().flatten().min();
+                if let Some(slot) = lock(&desk).slots.get_mut(index) {
+                    slot.back(kit);
+                }
+            }
+            done(wait);
+        });
     }
 
     /// Lets every source that is at home look for devices that came or went, off the scrape path.

@@ -6,6 +6,7 @@
 //! verdict judges                   -> watch: last verdict      -> page, /v1/
 //!                                  -> events                   -> /v1/events
 //! look    discovery every 30 s, a first reading
+//! pace    reads that are too slow for a scrape, one at a time
 //! accept  one per listener, one task per connection
 //! signals SIGTERM, SIGINT, SIGHUP; the watchdog
 //! read    a thread (pool.rs) that owns the kernel's sources; another that saves
@@ -92,6 +93,7 @@ async fn serve(args: Args, config: Config, listeners: listen::Listeners) -> anyh
     }
     tokio::spawn(link::run(args.link(), hardware_in, batches_in));
     tokio::spawn(look(app.clone(), read_once_in));
+    tokio::spawn(pace(app.clone()));
     let judging = verdict::Task {
         judge,
         app: app.clone(),
@@ -125,7 +127,7 @@ fn scraper(pool: &Arc<Pool>, root: &kernel::Root, config: &Config) -> anyhow::Re
     let sources = kernel::open(root, &config.metrics)?;
     let limits = Limits {
         deadline: Duration::from_secs_f64(config.metrics.deadline_s),
-        series_max: config.metrics.series_max,
+        series_max: config.metrics.series_limit(root),
     };
     Ok(Scraper::new(Arc::new(Reader::new(pool.clone(), sources)), limits))
 }
@@ -142,6 +144,21 @@ async fn look(app: Arc<App>, read_once: watch::Sender<bool>) {
         let _ = read_once.send(true);
         tokio::time::sleep(LOOK).await;
         scraper.reader().discover();
+    }
+}
+
+/// Lets the sources do what is too slow for a scrape, one read at a time: the only reading thread is never
+/// held longer than by one.
+async fn pace(app: Arc<App>) {
+    loop {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        app.scraper().reader().step(move |wait| {
+            // Who waits for it is gone when the process is ending.
+            let _ = tell.send(wait);
+        });
+        // A thread that hangs drops nothing: the wait goes on, and so does everything else.
+        let wait = told.await.ok().flatten();
+        tokio::time::sleep(wait.unwrap_or(LOOK)).await;
     }
 }
 

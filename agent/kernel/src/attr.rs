@@ -4,6 +4,7 @@ mod budget;
 
 use crate::ReadError;
 use budget::Kept;
+use socle_model::metrics::{Family, Kind, Page, Series, Value};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
@@ -40,11 +41,16 @@ impl Attr {
         })
     }
 
-    /// The number, where there is one: a file that may be missing makes no error text.
-    pub(crate) fn value<T: std::str::FromStr>(&mut self) -> Option<T> {
+    /// What `parse` makes of the text, where there is any: a file that may be missing makes no error.
+    pub(crate) fn parsed<T>(&mut self, parse: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
         let mut buffer = [0; SIZE];
         let length = self.fill(&mut buffer).ok()?;
-        crate::file::number(Some(buffer.get(..length)?.trim_ascii()))
+        parse(buffer.get(..length)?.trim_ascii())
+    }
+
+    /// The number, where there is one.
+    pub(crate) fn value<T: std::str::FromStr>(&mut self) -> Option<T> {
+        self.parsed(|text| crate::file::number(Some(text)))
     }
 
     /// A whole number that must be there.
@@ -83,6 +89,40 @@ impl Attr {
             ErrorKind::NotFound => ReadError::NoData(self.path.clone()),
             _ => ReadError::Failed { path: self.path.clone(), source },
         }
+    }
+}
+
+/// A family whose samples are small files, one each.
+#[derive(Debug, PartialEq)]
+pub(crate) struct AttrFamily {
+    pub(crate) family: Family,
+    pub(crate) files: Vec<(Series, Attr)>,
+}
+
+impl AttrFamily {
+    pub(crate) fn new(name: &str, kind: Kind, help: &str) -> Self {
+        AttrFamily { family: Family::new(name, kind, help), files: Vec::new() }
+    }
+
+    /// Adds a file; it is opened when it is first read.
+    pub(crate) fn add(&mut self, labels: &[(&str, &str)], file: PathBuf) {
+        self.files.push((self.family.series(labels), Attr::new(file)));
+    }
+
+    /// Writes the files that are there and hold what `parse` takes.
+    pub(crate) fn write<V: Into<Value>>(
+        &mut self,
+        page: &mut Page,
+        parse: impl Fn(&[u8]) -> Option<V>,
+    ) {
+        let AttrFamily { family, files } = self;
+        page.family_of(family, |page| {
+            for (series, file) in files {
+                if let Some(value) = file.parsed(&parse) {
+                    page.sample(series, value);
+                }
+            }
+        });
     }
 }
 

@@ -1,6 +1,7 @@
 //! The table `[metrics]` of socle.toml: its keys, its defaults, and which sources it turns on.
 
-use crate::{Entry, SOURCES, Settings, SettingsError};
+use crate::topology::{Detail, cpus};
+use crate::{Entry, Root, SOURCES, Settings, SettingsError};
 use serde::Deserialize;
 use socle_model::settings::{ANY, Key, Kind, nearest};
 use std::collections::BTreeMap;
@@ -30,6 +31,14 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         table: "metrics",
+        name: "cpu_detail",
+        kind: Kind::Word(&["auto", "cpu", "core", "package", "node"]),
+        default: "\"auto\"",
+        doc: "Per-CPU series by `cpu`, or sums by `core` (PACKAGE-CORE), `package` or NUMA `node`, which\n\
+              leave out frequencies, throttling and cpu.info. `auto`: cpu up to 256 CPUs, node above.",
+    },
+    Key {
+        table: "metrics",
         name: "deadline_s",
         kind: Kind::Number(0.1, 60.0),
         default: "5",
@@ -42,7 +51,7 @@ pub const KEYS: &[Key] = &[
         kind: Kind::Integer(1, 10_000_000),
         default: "20000",
         doc: "Most series of one source on the page; the rest is counted in\n\
-              socle_source_dropped_series.",
+              socle_source_dropped_series. Raised by itself for cpu_detail = \"cpu\".",
     },
     Key {
         table: "metrics.filters",
@@ -54,6 +63,9 @@ pub const KEYS: &[Key] = &[
     },
 ];
 
+/// More than any source has for one CPU.
+const SERIES_OF_A_CPU: usize = 40;
+
 /// `[metrics]`
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -64,6 +76,8 @@ pub struct Metrics {
     pub enable: Vec<String>,
     /// Left out.
     pub exclude: Vec<String>,
+    /// How per-CPU series are shown.
+    pub cpu_detail: Detail,
     /// Seconds until a page is answered.
     pub deadline_s: f64,
     /// Most series of one source.
@@ -78,6 +92,7 @@ impl Default for Metrics {
             collectors: Vec::new(),
             enable: Vec::new(),
             exclude: Vec::new(),
+            cpu_detail: Detail::Auto,
             deadline_s: 5.0,
             series_max: 20_000,
             filters: BTreeMap::new(),
@@ -112,7 +127,16 @@ impl Metrics {
             Filter::Switch(on) => on.to_string(),
         };
         let filters = self.filters.iter().map(|(flag, filter)| (flag.clone(), text(filter)));
-        Settings::new(filters.collect())
+        Ok(Settings { cpu_detail: self.cpu_detail, ..Settings::new(filters.collect())? })
+    }
+
+    /// Most series of one source on this machine: enough for every CPU where each is asked for.
+    #[must_use]
+    pub fn series_limit(&self, root: &Root) -> usize {
+        match self.cpu_detail {
+            Detail::Cpu => self.series_max.max(cpus(root).saturating_mul(SERIES_OF_A_CPU)),
+            _ => self.series_max,
+        }
     }
 
     /// The sources that are on, in the order of the page.

@@ -2,13 +2,24 @@
 
 mod files;
 mod info;
+mod sums;
 
 use crate::file::{Kept, number, words};
+use crate::settings::{Flag, Takes};
 use crate::table::{Seen, Table};
 use crate::{ReadError, Root, Settings, Source};
 use files::Files;
 use info::Info;
 use socle_model::metrics::{Family, Kind, Page, Series};
+use sums::Sums;
+
+/// This source's flags.
+pub(crate) const FLAGS: &[Flag] = &[
+    ("cpu.guest", Takes::Switch),
+    ("cpu.info", Takes::Switch),
+    ("cpu.info.bugs-include", Takes::Regex),
+    ("cpu.info.flags-include", Takes::Regex),
+];
 
 /// Ticks of `/proc/stat` a second: the kernel's USER_HZ on x86.
 const USER_HZ: f64 = 100.0;
@@ -34,25 +45,37 @@ pub(crate) struct Cpu {
     guest: Option<Family>,
     files: Files,
     info: Option<Info>,
+    /// Instead of each CPU.
+    sums: Option<Sums>,
 }
 
 impl Cpu {
     pub(crate) fn new(root: &Root, settings: &Settings) -> Result<Self, ReadError> {
+        let group = settings.cpu_detail.group(root);
         let counter = |name, help| Family::new(name, Kind::Counter, help);
         let guest = counter(
             "node_cpu_guest_seconds_total",
             "Seconds the CPUs spent in guests (VMs) for each mode.",
         );
         let mut cpu = Cpu {
-            file: Kept::new(root.procfs.join("stat")),
+            file: Kept::in_one_piece(root.procfs.join("stat")),
             rows: Table::default(),
             seconds: counter("node_cpu_seconds_total", "Seconds the CPUs spent in each mode."),
             guest: Some(guest).filter(|_| settings.on("cpu.guest", true)),
             files: Files::new(root),
-            info: Info::new(root, settings),
+            info: Info::new(root, settings).filter(|_| group.is_none()),
+            sums: group.map(|group| Sums::new(root, group)),
         };
-        cpu.files.discover()?;
+        cpu.look()?;
         Ok(cpu)
+    }
+
+    /// Looks at /sys.
+    fn look(&mut self) -> Result<(), ReadError> {
+        match &mut self.sums {
+            Some(sums) => sums.discover(&self.seconds, self.guest.as_ref()),
+            None => self.files.discover(),
+        }
     }
 
     fn collect(&mut self) -> Result<(), ReadError> {
@@ -78,6 +101,10 @@ impl Cpu {
                 }
             }
             let (seconds, guest) = (&self.seconds, self.guest.as_ref());
+            if let Some(sums) = &mut self.sums {
+                sums.take(number(Some(cpu)).unwrap_or_default(), &ticks);
+                continue;
+            }
             match self.rows.row(cpu, || Row::new(cpu, seconds, guest)) {
                 // A CPU that was away has counted from anew, or will be seen to have gone on.
                 Some((row, Seen::Anew)) => row.ticks = ticks,
@@ -127,6 +154,10 @@ impl Source for Cpu {
             info.read(page)?;
         }
         self.collect()?;
+        if let Some(sums) = &mut self.sums {
+            sums.write(page, &self.seconds, self.guest.as_ref());
+            return Ok(());
+        }
         if self.rows.present().next().is_some() {
             page.family(&self.seconds);
         }
@@ -152,7 +183,7 @@ impl Source for Cpu {
         if let Some(info) = &mut self.info {
             info.discover()?;
         }
-        self.files.discover()?;
+        self.look()?;
         // A CPU that came is rendered here, not in the next reading.
         self.collect()?;
         self.rows.sweep();

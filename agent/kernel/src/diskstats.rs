@@ -4,12 +4,16 @@ mod columns;
 mod device;
 
 use crate::file::{Kept, number, words};
-use crate::settings::Filter;
+use crate::settings::{Filter, Flag, Takes};
 use crate::table::{Seen, Table};
 use crate::{ReadError, Root, Settings, Source};
 use columns::{COLUMNS, FIELDS, Scale};
 use device::{Device, Identity};
 use socle_model::metrics::{Family, Kind, Page, Series};
+
+/// This source's flags.
+pub(crate) const FLAGS: &[Flag] =
+    &[("diskstats.device-exclude", Takes::Regex), ("diskstats.device-include", Takes::Regex)];
 
 /// Device names that node_exporter leaves out by default.
 pub(crate) const EXCLUDED: &str = r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$";
@@ -148,41 +152,31 @@ impl Source for Diskstats {
         page.family(&families.info);
         present().for_each(|(_, device)| page.sample(&device.info, 1u64));
         for (n, (family, scale)) in families.columns.iter().enumerate() {
-            let mark = page.mark();
-            page.family(family);
-            for (row, device) in present().filter(|(row, _)| n < row.fields) {
-                if let (Some(series), Some(value)) = (device.series.get(n), row.values.get(n)) {
-                    page.sample(series, scale.apply(*value));
+            page.family_of(family, |page| {
+                for (row, device) in present().filter(|(row, _)| n < row.fields) {
+                    if let (Some(series), Some(value)) = (device.series.get(n), row.values.get(n)) {
+                        page.sample(series, scale.apply(*value));
+                    }
                 }
-            }
-            if page.samples_since(mark) == 0 {
-                page.rewind(mark);
-            }
+            });
         }
         let optional =
             |page: &mut Page, family: &Family, pick: &dyn Fn(&Device) -> Option<&Series>| {
-                let mark = page.mark();
-                page.family(family);
-                present()
-                    .filter_map(|(_, device)| pick(device))
-                    .for_each(|series| page.sample(series, 1u64));
-                if page.samples_since(mark) == 0 {
-                    page.rewind(mark);
-                }
+                page.family_of(family, |page| {
+                    let series = present().filter_map(|(_, device)| pick(device));
+                    series.for_each(|series| page.sample(series, 1u64));
+                });
             };
         optional(page, &families.filesystem, &|device| device.filesystem.as_ref());
         optional(page, &families.mapper, &|device| device.mapper.as_ref());
         for (n, (_, family)) in families.ata.iter().enumerate() {
-            let mark = page.mark();
-            page.family(family);
-            for (_, device) in present() {
-                if let Some(Some((series, value))) = device.ata.get(n) {
-                    page.sample(series, *value);
+            page.family_of(family, |page| {
+                for (_, device) in present() {
+                    if let Some(Some((series, value))) = device.ata.get(n) {
+                        page.sample(series, *value);
+                    }
                 }
-            }
-            if page.samples_since(mark) == 0 {
-                page.rewind(mark);
-            }
+            });
         }
         Ok(())
     }

@@ -14,26 +14,34 @@ pub(crate) struct Kept {
     path: PathBuf,
     file: Option<File>,
     buffer: Vec<u8>,
+    in_one_piece: bool,
 }
 
 impl Kept {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Kept { path, file: None, buffer: vec![0; 4096] }
+        Kept { path, file: None, buffer: vec![0; 4096], in_one_piece: false }
+    }
+
+    /// A file that the kernel gives in one piece where the buffer is large enough (`single_open` in its
+    /// source): a read that leaves room was the last, so that the end is not asked for.
+    pub(crate) fn in_one_piece(path: PathBuf) -> Self {
+        Kept { in_one_piece: true, ..Kept::new(path) }
     }
 
     /// The whole content. A descriptor that no longer works is opened again, once.
     pub(crate) fn read(&mut self) -> Result<&[u8], ReadError> {
-        let length = match self.file.as_ref().map(|file| fill(file, &mut self.buffer)) {
-            Some(Ok(length)) => length,
-            Some(Err(_)) | None => self.reopen()?,
-        };
+        let length =
+            match self.file.as_ref().map(|file| fill(file, &mut self.buffer, self.in_one_piece)) {
+                Some(Ok(length)) => length,
+                Some(Err(_)) | None => self.reopen()?,
+            };
         Ok(self.buffer.get(..length).unwrap_or_default())
     }
 
     fn reopen(&mut self) -> Result<usize, ReadError> {
         self.file = None;
         let opened = File::open(&self.path).and_then(|file| {
-            let length = fill(&file, &mut self.buffer)?;
+            let length = fill(&file, &mut self.buffer, self.in_one_piece)?;
             Ok((file, length))
         });
         match opened {
@@ -51,7 +59,7 @@ impl Kept {
     }
 }
 
-fn fill(file: &File, buffer: &mut Vec<u8>) -> std::io::Result<usize> {
+fn fill(file: &File, buffer: &mut Vec<u8>, in_one_piece: bool) -> std::io::Result<usize> {
     let mut length = 0;
     loop {
         if length == buffer.len() {
@@ -62,7 +70,12 @@ fn fill(file: &File, buffer: &mut Vec<u8>) -> std::io::Result<usize> {
         }
         match file.read_at(buffer.get_mut(length..).unwrap_or_default(), length as u64) {
             Ok(0) => return Ok(length),
-            Ok(n) => length += n,
+            Ok(n) => {
+                length += n;
+                if in_one_piece && length < buffer.len() {
+                    return Ok(length);
+                }
+            }
             Err(e) if e.kind() == ErrorKind::Interrupted => {}
             Err(e) => return Err(e),
         }

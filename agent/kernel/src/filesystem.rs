@@ -3,7 +3,7 @@
 mod mount;
 
 use crate::file::Kept;
-use crate::settings::Filter;
+use crate::settings::{Filter, Flag, Takes};
 use crate::table::{Seen, Table};
 use crate::{ReadError, Root, Settings, Source};
 use mount::{Mount, MountInfo};
@@ -11,6 +11,14 @@ use nix::errno::Errno;
 use nix::sys::statfs::statfs;
 use socle_model::metrics::{Family, Kind, Page};
 use std::ffi::CString;
+
+/// This source's flags.
+pub(crate) const FLAGS: &[Flag] = &[
+    ("filesystem.fs-types-exclude", Takes::Regex),
+    ("filesystem.fs-types-include", Takes::Regex),
+    ("filesystem.mount-points-exclude", Takes::Regex),
+    ("filesystem.mount-points-include", Takes::Regex),
+];
 
 /// Mount points that node_exporter leaves out by default.
 pub(crate) const EXCLUDED_MOUNTS: &str =
@@ -164,27 +172,21 @@ impl Source for Filesystem {
         page.family(&self.families.read_only);
         present().for_each(|(row, mount)| page.sample(&mount.read_only, row.read_only));
         for (n, family) in self.families.sizes.iter().enumerate() {
-            let mark = page.mark();
-            page.family(family);
-            for (row, mount) in present() {
-                if let (Some(series), Ok(Some(value))) =
-                    (mount.sizes.get(n), row.sizes.as_ref().map(|sizes| sizes.get(n)))
-                {
-                    page.sample(series, *value);
+            page.family_of(family, |page| {
+                for (row, mount) in present() {
+                    if let (Some(series), Ok(Some(value))) =
+                        (mount.sizes.get(n), row.sizes.as_ref().map(|sizes| sizes.get(n)))
+                    {
+                        page.sample(series, *value);
+                    }
                 }
+            });
+        }
+        page.family_of(&self.families.info, |page| {
+            for (_, mount) in present().filter(|(row, _)| row.sizes.is_ok()) {
+                page.sample(&mount.info, 1u64);
             }
-            if page.samples_since(mark) == 0 {
-                page.rewind(mark);
-            }
-        }
-        let mark = page.mark();
-        page.family(&self.families.info);
-        for (_, mount) in present().filter(|(row, _)| row.sizes.is_ok()) {
-            page.sample(&mount.info, 1u64);
-        }
-        if page.samples_since(mark) == 0 {
-            page.rewind(mark);
-        }
+        });
         Ok(())
     }
 

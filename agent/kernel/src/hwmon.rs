@@ -4,7 +4,7 @@ mod naming;
 pub(crate) mod sensors;
 
 use crate::attr::{Attr, entries};
-use crate::settings::Filter;
+use crate::settings::{Filter, Flag, Takes};
 use crate::{ReadError, Root, Settings, Source};
 use naming::{Chip, Scale, metric};
 use socle_model::metrics::{Family, Kind, Page, Series};
@@ -14,6 +14,14 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 pub(crate) use naming::chips;
+
+/// This source's flags.
+pub(crate) const FLAGS: &[Flag] = &[
+    ("hwmon.chip-exclude", Takes::Regex),
+    ("hwmon.chip-include", Takes::Regex),
+    ("hwmon.sensor-exclude", Takes::Regex),
+    ("hwmon.sensor-include", Takes::Regex),
+];
 
 /// Sensor types of files that are values.
 const TYPES: [&str; 14] = [
@@ -35,7 +43,16 @@ const TYPES: [&str; 14] = [
 
 struct Group {
     family: Family,
-    files: Vec<(Series, Attr, Scale)>,
+    files: Vec<Reading>,
+}
+
+struct Reading {
+    series: Series,
+    file: Attr,
+    scale: Scale,
+    /// The value of the last discovery, where asking costs the CPU concerned an interrupt: that is not
+    /// done within a scrape.
+    slow: Option<Option<f64>>,
 }
 
 /// What a discovery found.
@@ -103,12 +120,32 @@ impl Hwmon {
                 let sensor = metric.sensor.as_deref().unwrap_or(&sensor);
                 let series = group.family.series(&[place[0], ("sensor", sensor)]);
                 // The same name for two elements (`input` beside a bare file) is given once.
-                if !group.files.iter().any(|(other, _, _)| *other == series) {
-                    group.files.push((series, Attr::new(file.clone()), metric.scale));
+                if !group.files.iter().any(|other| other.series == series) {
+                    group.files.push(Reading {
+                        series,
+                        file: Attr::new(file.clone()),
+                        scale: metric.scale,
+                        slow: interrupts(chip, element).then_some(None),
+                    });
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// Whether reading the file interrupts a CPU: coretemp asks its MSRs.
+fn interrupts(chip: &Chip, element: &str) -> bool {
+    chip.human.as_deref() == Some("coretemp") && element.ends_with("alarm")
+}
+
+impl Found {
+    fn read_slow(&mut self) {
+        for reading in self.groups.values_mut().flat_map(|group| &mut group.files) {
+            if let Some(value) = &mut reading.slow {
+                *value = reading.file.value();
+            }
+        }
     }
 }
 
@@ -149,17 +186,14 @@ impl Source for Hwmon {
             }
         }
         for group in found.groups.values_mut() {
-            let mark = page.mark();
-            page.family(&group.family);
-            for (series, file, scale) in &mut group.files {
-                // A sensor that is broken, busy (EAGAIN) or unplugged has no sample now.
-                if let Some(value) = file.value() {
-                    page.sample(series, scale.apply(value));
+            page.family_of(&group.family, |page| {
+                for Reading { series, file, scale, slow } in &mut group.files {
+                    // A sensor that is broken, busy (EAGAIN) or unplugged has no sample now.
+                    if let Some(value) = slow.unwrap_or_else(|| file.value()) {
+                        page.sample(series, scale.apply(value));
+                    }
                 }
-            }
-            if page.samples_since(mark) == 0 {
-                page.rewind(mark);
-            }
+            });
         }
         Ok(())
     }
@@ -167,12 +201,14 @@ impl Source for Hwmon {
     fn discover(&mut self) -> Result<(), ReadError> {
         let listing = Listing::of(&self.dir)?;
         if self.listing == Some(listing) {
+            self.found.read_slow();
             return Ok(());
         }
         let mut found = Found::default();
         for chip in chips(&self.dir)?.iter().filter(|chip| !self.chips.ignores(&chip.label)) {
             self.add_chip(chip, &mut found)?;
         }
+        found.read_slow();
         (self.found, self.listing) = (found, Some(listing));
         Ok(())
     }

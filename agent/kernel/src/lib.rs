@@ -3,6 +3,7 @@
 mod attr;
 pub mod config;
 mod cpu;
+mod cpufreq;
 mod diskstats;
 mod edac;
 mod error;
@@ -10,6 +11,7 @@ pub mod facts;
 mod file;
 mod filesystem;
 mod hwmon;
+mod ksmd;
 mod loadavg;
 mod meminfo;
 mod netdev;
@@ -20,9 +22,11 @@ mod source;
 mod stat;
 mod table;
 mod time;
+mod topology;
 
 pub use error::ReadError;
 pub use outcome::Outcomes;
 pub use root::Root;
 pub use settings::{Settings, SettingsError};
 pub use source::{Entry, Open, SOURCES, Source};
+pub use topology::Detail;

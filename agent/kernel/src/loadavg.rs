@@ -13,7 +13,7 @@ impl Loadavg {
     pub(crate) fn new(root: &Root) -> Self {
         let gauge = |name, help| Family::new(name, Kind::Gauge, help);
         Loadavg {
-            file: Kept::new(root.procfs.join("loadavg")),
+            file: Kept::in_one_piece(root.procfs.join("loadavg")),
             families: [
                 gauge("node_load1", "1m load average."),
                 gauge("node_load5", "5m load average."),

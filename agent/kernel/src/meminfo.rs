@@ -76,7 +76,7 @@ pub(crate) struct Meminfo {
 impl Meminfo {
     pub(crate) fn new(root: &Root) -> Self {
         Meminfo {
-            file: Kept::new(root.procfs.join("meminfo")),
+            file: Kept::in_one_piece(root.procfs.join("meminfo")),
             fields: FIELDS.into_iter().map(Field::new).collect(),
         }
     }

@@ -3,12 +3,16 @@
 
 use crate::attr::Attr;
 use crate::file::{Kept, number, words};
-use crate::settings::Filter;
+use crate::settings::{Filter, Flag, Takes};
 use crate::table::Table;
 use crate::{ReadError, Root, Settings, Source};
 use socle_model::metrics::{Family, Kind, Page, Series};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
+
+/// This source's flags.
+pub(crate) const FLAGS: &[Flag] =
+    &[("netdev.device-exclude", Takes::Regex), ("netdev.device-include", Takes::Regex)];
 
 const FIELDS: usize = 16;
 /// The columns of the table, in its order.
@@ -138,16 +142,13 @@ impl Source for Netdev {
                 }
             }
         }
-        let mark = page.mark();
-        page.family(&self.nohandler);
-        for (_, device) in present() {
-            if let Some(value) = device.nohandler_value {
-                page.sample(&device.nohandler.0, value);
+        page.family_of(&self.nohandler, |page| {
+            for (_, device) in present() {
+                if let Some(value) = device.nohandler_value {
+                    page.sample(&device.nohandler.0, value);
+                }
             }
-        }
-        if page.samples_since(mark) == 0 {
-            page.rewind(mark);
-        }
+        });
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! `[metrics.filters]`: node_exporter's flags for the sources here.
 
+use crate::topology::Detail;
 use regex::Regex;
 use std::collections::BTreeMap;
 
@@ -8,6 +9,8 @@ use std::collections::BTreeMap;
 pub struct Settings {
     /// Keyed by node_exporter's flag without `collector.`.
     pub filters: BTreeMap<String, String>,
+    /// How per-CPU series are shown.
+    pub cpu_detail: Detail,
 }
 
 /// A filter that cannot be used.
@@ -58,37 +61,29 @@ pub enum SettingsError {
 
 /// What a flag takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Takes {
+pub(crate) enum Takes {
+    /// A regular expression.
     Regex,
+    /// `true` or `false`.
     Switch,
+    /// Any text: a path, a list.
+    #[expect(dead_code, reason = "the sources that take texts come next")]
+    Text,
 }
 
-/// The flags of node_exporter 1.12 that the sources here understand.
-const FLAGS: &[(&str, Takes)] = &[
-    ("cpu.guest", Takes::Switch),
-    ("cpu.info", Takes::Switch),
-    ("cpu.info.bugs-include", Takes::Regex),
-    ("cpu.info.flags-include", Takes::Regex),
-    ("diskstats.device-exclude", Takes::Regex),
-    ("diskstats.device-include", Takes::Regex),
-    ("filesystem.fs-types-exclude", Takes::Regex),
-    ("filesystem.fs-types-include", Takes::Regex),
-    ("filesystem.mount-points-exclude", Takes::Regex),
-    ("filesystem.mount-points-include", Takes::Regex),
-    ("hwmon.chip-exclude", Takes::Regex),
-    ("hwmon.chip-include", Takes::Regex),
-    ("hwmon.sensor-exclude", Takes::Regex),
-    ("hwmon.sensor-include", Takes::Regex),
-    ("netdev.device-exclude", Takes::Regex),
-    ("netdev.device-include", Takes::Regex),
-    ("stat.softirq", Takes::Switch),
-];
+/// One flag of a source: node_exporter's name without `collector.`, and what it takes. Each source has
+/// its own in its line of [`SOURCES`](crate::SOURCES).
+pub(crate) type Flag = (&'static str, Takes);
+
+/// The flags that the sources here understand.
+fn flags() -> impl Iterator<Item = &'static Flag> {
+    crate::SOURCES.iter().flat_map(|entry| entry.flags)
+}
 
 /// Its flags for the same collectors that are not understood here.
 const NOT_HERE: &[&str] = &[
     "filesystem.mount-timeout",
     "filesystem.stat-workers",
-    "netdev.address-info",
     "netdev.enable-detailed-metrics",
     "netdev.label-ifalias",
     "netdev.netlink",
@@ -103,13 +98,13 @@ impl Settings {
         for (key, value) in &filters {
             check(key, value)?;
         }
-        Ok(Settings { filters })
+        Ok(Settings { filters, ..Settings::default() })
     }
 }
 
 fn check(key: &str, value: &str) -> Result<(), SettingsError> {
     let key_text = || key.to_owned();
-    match FLAGS.iter().find(|(flag, _)| *flag == key) {
+    match flags().find(|(flag, _)| *flag == key) {
         Some((_, Takes::Regex)) => {
             let tried = Regex::new(value);
             let wrong = |source| SettingsError::Regex { key: key_text(), source: Box::new(source) };
@@ -119,10 +114,11 @@ fn check(key: &str, value: &str) -> Result<(), SettingsError> {
             "true" | "false" => Ok(()),
             _ => Err(SettingsError::Switch { key: key_text(), value: value.to_owned() }),
         },
+        Some((_, Takes::Text)) => Ok(()),
         None if NOT_HERE.contains(&key) => Err(SettingsError::NotHere { key: key_text() }),
         None => {
-            let flags = FLAGS.iter().map(|(flag, _)| *flag);
-            let nearest = flags.min_by_key(|flag| strsim::levenshtein(key, flag));
+            let names = flags().map(|(flag, _)| *flag);
+            let nearest = names.min_by_key(|flag| strsim::levenshtein(key, flag));
             Err(SettingsError::Unknown { key: key_text(), nearest: nearest.unwrap_or_default() })
         }
     }
@@ -147,6 +143,12 @@ impl Settings {
     /// Whether a switch is on.
     pub(crate) fn on(&self, flag: &str, default: bool) -> bool {
         self.filters.get(flag).map_or(default, |value| value == "true")
+    }
+
+    /// The text of a flag.
+    #[expect(dead_code, reason = "the sources that take texts come next")]
+    pub(crate) fn text<'a>(&'a self, flag: &str, default: &'a str) -> &'a str {
+        self.filters.get(flag).map_or(default, String::as_str)
     }
 
     /// The regular expression of a flag; none where it is not given or empty.

@@ -1,17 +1,21 @@
 //! The table of sources.
 
 use crate::cpu::Cpu;
+use crate::cpufreq::Cpufreq;
 use crate::diskstats::Diskstats;
 use crate::edac::Edac;
 use crate::filesystem::Filesystem;
 use crate::hwmon::Hwmon;
+use crate::ksmd::Ksmd;
 use crate::loadavg::Loadavg;
 use crate::meminfo::Meminfo;
 use crate::netdev::Netdev;
+use crate::settings::Flag;
 use crate::stat::Stat;
 use crate::time::Time;
-use crate::{ReadError, Root, Settings};
+use crate::{ReadError, Root, Settings, cpu, diskstats, filesystem, hwmon, netdev, stat};
 use socle_model::metrics::Page;
+use std::time::Duration;
 
 /// A source of metric families, open.
 pub trait Source: Send {
@@ -28,6 +32,15 @@ pub trait Source: Send {
     fn discover(&mut self) -> Result<(), ReadError> {
         Ok(())
     }
+
+    /// One read of those that sleep or send interrupts, which therefore are never done within a scrape.
+    /// Returns how long to wait before the next; `None` where the source has no such reads.
+    fn step(&mut self) -> Option<Duration> {
+        None
+    }
+
+    /// All of these reads, for somebody who reads the source only once.
+    fn catch_up(&mut self) {}
 }
 
 /// Opens a source under a root, filtered as the settings say.
@@ -40,24 +53,33 @@ pub struct Entry {
     pub name: &'static str,
     /// Whether it runs unless excluded.
     pub on_by_default: bool,
+    /// Its flags.
+    pub(crate) flags: &'static [Flag],
     /// Opens it.
     pub open: Open,
 }
 
 /// Every source of this room, by name.
 pub const SOURCES: &[Entry] = &[
-    entry("cpu", |r, s| Ok(Box::new(Cpu::new(r, s)?))),
-    entry("diskstats", |r, s| Ok(Box::new(Diskstats::new(r, s)))),
-    entry("edac", |r, _| Ok(Box::new(Edac::new(r)?))),
-    entry("filesystem", |r, s| Ok(Box::new(Filesystem::new(r, s)))),
-    entry("hwmon", |r, s| Ok(Box::new(Hwmon::new(r, s)?))),
-    entry("loadavg", |r, _| Ok(Box::new(Loadavg::new(r)))),
-    entry("meminfo", |r, _| Ok(Box::new(Meminfo::new(r)))),
-    entry("netdev", |r, s| Ok(Box::new(Netdev::new(r, s)))),
-    entry("stat", |r, s| Ok(Box::new(Stat::new(r, s)))),
-    entry("time", |r, _| Ok(Box::new(Time::new(r)?))),
+    entry("cpu", cpu::FLAGS, |r, s| Ok(Box::new(Cpu::new(r, s)?))),
+    entry("cpufreq", &[], |r, s| Ok(Box::new(Cpufreq::new(r, s)?))),
+    entry("diskstats", diskstats::FLAGS, |r, s| Ok(Box::new(Diskstats::new(r, s)))),
+    entry("edac", &[], |r, _| Ok(Box::new(Edac::new(r)?))),
+    entry("filesystem", filesystem::FLAGS, |r, s| Ok(Box::new(Filesystem::new(r, s)))),
+    entry("hwmon", hwmon::FLAGS, |r, s| Ok(Box::new(Hwmon::new(r, s)?))),
+    opt_in("ksmd", &[], |r, _| Ok(Box::new(Ksmd::new(r)))),
+    entry("loadavg", &[], |r, _| Ok(Box::new(Loadavg::new(r)))),
+    entry("meminfo", &[], |r, _| Ok(Box::new(Meminfo::new(r)))),
+    entry("netdev", netdev::FLAGS, |r, s| Ok(Box::new(Netdev::new(r, s)))),
+    entry("stat", stat::FLAGS, |r, s| Ok(Box::new(Stat::new(r, s)))),
+    entry("time", &[], |r, _| Ok(Box::new(Time::new(r)?))),
 ];
 
-const fn entry(name: &'static str, open: Open) -> Entry {
-    Entry { name, on_by_default: true, open }
+const fn entry(name: &'static str, flags: &'static [Flag], open: Open) -> Entry {
+    Entry { name, on_by_default: true, flags, open }
+}
+
+/// A source that runs only where `metrics.enable` or `metrics.collectors` names it.
+const fn opt_in(name: &'static str, flags: &'static [Flag], open: Open) -> Entry {
+    Entry { name, on_by_default: false, flags, open }
 }

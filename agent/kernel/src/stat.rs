@@ -2,8 +2,12 @@
 //! left out, where node_exporter prints 0.
 
 use crate::file::{Kept, number, words};
+use crate::settings::{Flag, Takes};
 use crate::{ReadError, Root, Settings, Source};
 use socle_model::metrics::{Family, Kind, Page, Series};
+
+/// This source's flags.
+pub(crate) const FLAGS: &[Flag] = &[("stat.softirq", Takes::Switch)];
 
 struct Line {
     key: &'static str,
@@ -48,7 +52,7 @@ impl Stat {
         let counter = |key, name, help| line(key, name, Kind::Counter, help);
         let gauge = |key, name, help| line(key, name, Kind::Gauge, help);
         Stat {
-            file: Kept::new(root.procfs.join("stat")),
+            file: Kept::in_one_piece(root.procfs.join("stat")),
             lines: [
                 counter("intr", "node_intr_total", "Total number of interrupts serviced."),
                 counter("ctxt", "node_context_switches_total", "Total number of context switches."),

@@ -46,15 +46,20 @@ pub enum FrameError {
 #[derive(Debug)]
 pub struct Frames {
     buffer: Vec<u8>,
+    /// Where the frame begins that is not handed out yet.
+    start: usize,
     searched: usize,
     limit: usize,
 }
+
+/// Bytes of memory that a reader keeps for the next frame.
+const SPARE: usize = 16 * 1024;
 
 impl Frames {
     /// A reader of frames of at most `limit` bytes.
     #[must_use]
     pub const fn new(limit: usize) -> Self {
-        Frames { buffer: Vec::new(), searched: 0, limit }
+        Frames { buffer: Vec::new(), start: 0, searched: 0, limit }
     }
 
     /// Takes bytes as they came.
@@ -65,7 +70,7 @@ impl Frames {
     /// Whether nothing is held: the peer has not begun another frame.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.buffer.is_empty()
+        self.start == self.buffer.len()
     }
 
     /// The next whole frame without its NUL, if there is one. Each byte is searched once.
@@ -75,6 +80,13 @@ impl Frames {
     pub fn next_frame(&mut self) -> Result<Option<Vec<u8>>, FrameError> {
         let fresh = self.buffer.get(self.searched..).unwrap_or_default();
         let Some(at) = fresh.iter().position(|&byte| byte == 0) else {
+            // Many short frames are moved once, when the last of them was taken; what a long one needed
+            // is given back.
+            if self.start > 0 {
+                self.buffer.drain(..self.start);
+                self.buffer.shrink_to(SPARE);
+                self.start = 0;
+            }
             self.searched = self.buffer.len();
             if self.searched > self.limit {
                 return Err(FrameError::TooLong { limit: self.limit });
@@ -82,13 +94,13 @@ impl Frames {
             return Ok(None);
         };
         let end = self.searched + at;
-        if end > self.limit {
+        if end - self.start > self.limit {
             return Err(FrameError::TooLong { limit: self.limit });
         }
-        let rest = self.buffer.split_off(end + 1);
-        let mut frame = std::mem::replace(&mut self.buffer, rest);
-        frame.truncate(end);
-        self.searched = 0;
+        // A copy: a frame that kept the buffer's memory would hold all that came with it.
+        let frame = self.buffer.get(self.start..end).unwrap_or_default().to_vec();
+        self.start = end + 1;
+        self.searched = self.start;
         if depth(&frame) > DEPTH_LIMIT { Err(FrameError::TooDeep) } else { Ok(Some(frame)) }
     }
 }
@@ -427,6 +439,18 @@ mod tests {
             assert!(matches!(decode(bad), Err(CallError::InvalidParameter(_))), "{bad}");
         }
         assert!(matches!(decode(r#"{"method":"a.b.C"}"#), Err(CallError::InterfaceNotFound(_))));
+    }
+
+    #[test]
+    fn many_short_frames_hold_no_more_than_they_are() {
+        let mut frames = Frames::new(REQUEST_LIMIT);
+        frames.push(&b"{}\0".repeat(20_000));
+        let mut held = 0;
+        while let Some(frame) = frames.next_frame().unwrap() {
+            held += frame.capacity();
+        }
+        assert_eq!(held, 2 * 20_000);
+        assert!(frames.is_empty() && frames.buffer.capacity() <= SPARE);
     }
 
     #[test]

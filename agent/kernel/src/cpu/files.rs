@@ -1,13 +1,11 @@
 //! What `/sys/devices/system/cpu` says: throttling, isolated and online CPUs.
 
-use crate::attr::{Attr, numbered};
+use crate::attr::{Attr, AttrFamily, numbered};
+use crate::topology::cpu_list;
 use crate::{ReadError, Root, file};
 use socle_model::metrics::{Family, Kind, Page, Series};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-/// A file's series and the file.
-type Kept = (Series, Attr);
 
 /// What the last discovery saw; while it is the same nothing is opened anew.
 #[derive(Debug, Default, PartialEq)]
@@ -21,21 +19,21 @@ pub(super) struct Files {
     dir: PathBuf,
     listing: Option<Listing>,
     isolated: (Family, Vec<Series>),
-    package: (Family, Vec<Kept>),
-    core: (Family, Vec<Kept>),
-    online: (Family, Vec<Kept>),
+    package: AttrFamily,
+    core: AttrFamily,
+    online: AttrFamily,
 }
 
 impl Files {
     pub(super) fn new(root: &Root) -> Self {
-        let counter = |name, help| (Family::new(name, Kind::Counter, help), Vec::new());
-        let gauge = |name, help| Family::new(name, Kind::Gauge, help);
+        let counter = |name, help| AttrFamily::new(name, Kind::Counter, help);
         Files {
             dir: root.sysfs.join("devices/system/cpu"),
             listing: None,
             isolated: (
-                gauge(
+                Family::new(
                     "node_cpu_isolated",
+                    Kind::Gauge,
                     "Whether each core is isolated, information from /sys/devices/system/cpu/isolated.",
                 ),
                 Vec::new(),
@@ -48,9 +46,10 @@ impl Files {
                 "node_cpu_core_throttles_total",
                 "Number of times this CPU core has been throttled.",
             ),
-            online: (
-                gauge("node_cpu_online", "CPUs that are online and being scheduled."),
-                Vec::new(),
+            online: AttrFamily::new(
+                "node_cpu_online",
+                Kind::Gauge,
+                "CPUs that are online and being scheduled.",
             ),
         }
     }
@@ -60,25 +59,15 @@ impl Files {
             page.family(&self.isolated.0);
             self.isolated.1.iter().for_each(|series| page.sample(series, 1u64));
         }
-        for (family, files) in [&mut self.package, &mut self.core] {
-            let mark = page.mark();
-            page.family(family);
+        // A CPU that was taken out since the last discovery has no such file.
+        self.package.write(page, |text| file::number::<u64>(Some(text)));
+        self.core.write(page, |text| file::number::<u64>(Some(text)));
+        let AttrFamily { family, files } = &mut self.online;
+        page.family_of(family, |page| {
             for (series, file) in files {
-                // A CPU that was taken out since the last discovery has no such file.
-                if let Some(value) = file.value::<u64>() {
-                    page.sample(series, value);
-                }
+                page.sample(series, file.value::<u64>() == Some(1));
             }
-            if page.samples_since(mark) == 0 {
-                page.rewind(mark);
-            }
-        }
-        if !self.online.1.is_empty() {
-            page.family(&self.online.0);
-        }
-        for (series, file) in &mut self.online.1 {
-            page.sample(series, file.value::<u64>() == Some(1));
-        }
+        });
     }
 
     pub(super) fn discover(&mut self) -> Result<(), ReadError> {
@@ -119,43 +108,31 @@ impl Files {
                 packages.entry(package).or_insert(file);
             }
         }
-        let family = &self.core.0;
+        let family = &self.core.family;
         let core = |((package, core), file): ((u64, u64), PathBuf)| {
             let (package, core) = (package.to_string(), core.to_string());
             (family.series(&[("core", &core), ("package", &package)]), Attr::new(file))
         };
-        self.core.1 = cores.into_iter().map(core).collect();
-        let family = &self.package.0;
+        self.core.files = cores.into_iter().map(core).collect();
+        let family = &self.package.family;
         let package = |(package, file): (u64, PathBuf)| {
             (family.series(&[("package", &package.to_string())]), Attr::new(file))
         };
-        self.package.1 = packages.into_iter().map(package).collect();
+        self.package.files = packages.into_iter().map(package).collect();
     }
 
     /// Nothing where the first CPU cannot be taken out, as node_exporter has it.
     fn onlines(&mut self, cpus: &[(u64, PathBuf)]) {
         let removable = cpus.first().is_some_and(|(_, cpu)| cpu.join("online").exists());
-        let family = &self.online.0;
+        let family = &self.online.family;
         let online = |(number, path): &(u64, PathBuf)| {
             let series = family.series(&[("cpu", &number.to_string())]);
             (series, Attr::new(path.join("online")))
         };
-        self.online.1 = cpus.iter().filter(|_| removable).map(online).collect();
+        self.online.files = cpus.iter().filter(|_| removable).map(online).collect();
     }
 }
 
 fn existing(cpu: &Path, file: &str) -> Option<PathBuf> {
     Some(cpu.join(file)).filter(|file| file.exists())
-}
-
-/// CPUs of a list like `0-3,8`; at most the 8,192 that Linux can have.
-fn cpu_list(text: &str) -> BTreeSet<u64> {
-    text.split(',')
-        .filter_map(|range| {
-            let (first, last) = range.split_once('-').unwrap_or((range, range));
-            Some(first.trim().parse::<u64>().ok()?..=last.trim().parse::<u64>().ok()?)
-        })
-        .flatten()
-        .take(8192)
-        .collect()
 }

@@ -24,8 +24,13 @@ pub(crate) fn settings(flags: &[(&str, &str)]) -> Settings {
 
 /// The page of all sources, each in its turn; one that fails fails the test.
 pub(crate) fn page(root: &Root, settings: &Settings) -> String {
+    page_of(|_| true, root, settings)
+}
+
+/// The page of the sources whose names are wanted.
+pub(crate) fn page_of(wanted: impl Fn(&str) -> bool, root: &Root, settings: &Settings) -> String {
     let mut page = Page::default();
-    for entry in SOURCES {
+    for entry in SOURCES.iter().filter(|entry| wanted(entry.name)) {
         let mark = page.mark();
         match (entry.open)(root, settings).and_then(|mut source| source.read(&mut page)) {
             Ok(()) => {}

@@ -148,6 +148,16 @@ impl Page {
         self.samples += 1;
     }
 
+    /// A family with the samples that `write` adds; nothing where it adds none.
+    pub fn family_of(&mut self, family: &Family, write: impl FnOnce(&mut Self)) {
+        let mark = self.mark();
+        self.family(family);
+        write(self);
+        if self.samples == mark.samples {
+            self.rewind(mark);
+        }
+    }
+
     /// A family with one sample without labels.
     pub fn single(&mut self, family: &Family, value: impl Into<Value>) {
         self.family(family);

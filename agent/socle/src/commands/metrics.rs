@@ -127,6 +127,7 @@ fn all(faults: &[Fault]) -> anyhow::Error {
 fn collect(root: &Root, metrics: &Metrics) -> Result<String> {
     let settings = metrics.settings()?;
     let deadline = Instant::now() + Duration::from_secs_f64(metrics.deadline_s);
+    let limit = metrics.series_limit(root);
     let mut text = String::new();
     let mut outcomes = Vec::new();
     for entry in metrics.sources() {
@@ -135,9 +136,9 @@ fn collect(root: &Root, metrics: &Metrics) -> Result<String> {
         outcomes.push((entry.name, start.elapsed(), read.is_ok()));
         match read {
             Ok(page) => {
-                let (kept, samples) = cut(page.as_str(), metrics.series_max);
+                let (kept, samples) = cut(page.as_str(), limit);
                 text.push_str(kept);
-                if let Some(dropped) = samples.checked_sub(metrics.series_max).filter(|n| *n > 0) {
+                if let Some(dropped) = samples.checked_sub(limit).filter(|n| *n > 0) {
                     say(&format!("{}: {dropped} series beyond series_max left out", entry.name));
                 }
             }
@@ -171,7 +172,10 @@ fn read(
     let (give, take) = mpsc::channel();
     let work = move || {
         let mut page = Page::default();
-        let outcome = (entry.open)(&root, &settings).and_then(|mut one| one.read(&mut page));
+        let outcome = (entry.open)(&root, &settings).and_then(|mut one| {
+            one.catch_up();
+            one.read(&mut page)
+        });
         // Nobody waits any more when the deadline has passed.
         let _ = give.send(outcome.map(|()| page));
     };
