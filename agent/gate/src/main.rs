@@ -21,6 +21,7 @@ mod listen;
 mod log;
 mod notify;
 mod parent;
+mod past;
 mod pool;
 mod reader;
 mod scrape;
