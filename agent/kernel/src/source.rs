@@ -1,5 +1,7 @@
 //! The table of sources.
 
+use crate::cgroup_pressure::CgroupPressure;
+use crate::conntrack::Conntrack;
 use crate::cpu::Cpu;
 use crate::cpufreq::Cpufreq;
 use crate::diskstats::Diskstats;
@@ -8,12 +10,29 @@ use crate::filesystem::Filesystem;
 use crate::hwmon::Hwmon;
 use crate::ksmd::Ksmd;
 use crate::loadavg::Loadavg;
+use crate::mdadm::Mdadm;
 use crate::meminfo::Meminfo;
+use crate::meminfo_numa::MeminfoNuma;
+use crate::mountstats::Mountstats;
 use crate::netdev::Netdev;
+use crate::netstat::Netstat;
+use crate::os::Os;
+use crate::pressure::Pressure;
+use crate::processes::Processes;
 use crate::settings::Flag;
+use crate::singles::{Filefd, Singles};
+use crate::sockstat::Sockstat;
 use crate::stat::Stat;
 use crate::time::Time;
-use crate::{ReadError, Root, Settings, cpu, diskstats, filesystem, hwmon, netdev, stat};
+use crate::timex::Timex;
+use crate::udp_queues::UdpQueues;
+use crate::uname::Uname;
+use crate::xfs::Xfs;
+use crate::{ReadError, Root, Settings};
+use crate::{
+    arp, cpu, diskstats, filesystem, hwmon, interrupts, netdev, netstat, nfs, schedstat, softnet,
+    stat, vmstat, zoneinfo,
+};
 use socle_model::metrics::Page;
 use std::time::Duration;
 
@@ -61,18 +80,43 @@ pub struct Entry {
 
 /// Every source of this room, by name.
 pub const SOURCES: &[Entry] = &[
+    entry("arp", arp::FLAGS, |r, s| Ok(Box::new(arp::open(r, s)))),
+    opt_in("cgroup_pressure", &[], |r, _| Ok(Box::new(CgroupPressure::new(r)?))),
+    entry("conntrack", &[], |r, _| Ok(Box::new(Conntrack::new(r)))),
     entry("cpu", cpu::FLAGS, |r, s| Ok(Box::new(Cpu::new(r, s)?))),
     entry("cpufreq", &[], |r, s| Ok(Box::new(Cpufreq::new(r, s)?))),
     entry("diskstats", diskstats::FLAGS, |r, s| Ok(Box::new(Diskstats::new(r, s)))),
     entry("edac", &[], |r, _| Ok(Box::new(Edac::new(r)?))),
+    entry("entropy", &[], |r, _| Ok(Box::new(Singles::entropy(r)))),
+    entry("filefd", &[], |r, _| Ok(Box::new(Filefd::new(r)))),
     entry("filesystem", filesystem::FLAGS, |r, s| Ok(Box::new(Filesystem::new(r, s)))),
     entry("hwmon", hwmon::FLAGS, |r, s| Ok(Box::new(Hwmon::new(r, s)?))),
+    opt_in("interrupts", interrupts::FLAGS, |r, s| Ok(Box::new(interrupts::open(r, s)))),
+    entry("kernel_hung", &[], |r, _| Ok(Box::new(Singles::kernel_hung(r)))),
     opt_in("ksmd", &[], |r, _| Ok(Box::new(Ksmd::new(r)))),
     entry("loadavg", &[], |r, _| Ok(Box::new(Loadavg::new(r)))),
+    entry("mdadm", &[], |r, _| Ok(Box::new(Mdadm::new(r)?))),
     entry("meminfo", &[], |r, _| Ok(Box::new(Meminfo::new(r)))),
+    entry("meminfo_numa", &[], |r, _| Ok(Box::new(MeminfoNuma::new(r)?))),
+    opt_in("mountstats", &[], |r, _| Ok(Box::new(Mountstats::new(r)))),
     entry("netdev", netdev::FLAGS, |r, s| Ok(Box::new(Netdev::new(r, s)))),
+    entry("netstat", netstat::FLAGS, |r, s| Ok(Box::new(Netstat::new(r, s)))),
+    entry("nfs", &[], |r, _| Ok(Box::new(nfs::client(r)))),
+    entry("nfsd", &[], |r, _| Ok(Box::new(nfs::server(r)))),
+    entry("os", &[], |r, _| Ok(Box::new(Os::new(r)))),
+    entry("pressure", &[], |r, _| Ok(Box::new(Pressure::new(r)))),
+    opt_in("processes", &[], |r, _| Ok(Box::new(Processes::new(r)))),
+    entry("schedstat", &[], |r, s| Ok(Box::new(schedstat::open(r, s)?))),
+    entry("sockstat", &[], |r, _| Ok(Box::new(Sockstat::new(r)))),
+    entry("softnet", &[], |r, s| Ok(Box::new(softnet::open(r, s)?))),
     entry("stat", stat::FLAGS, |r, s| Ok(Box::new(Stat::new(r, s)))),
     entry("time", &[], |r, _| Ok(Box::new(Time::new(r)?))),
+    entry("timex", &[], |_, _| Ok(Box::new(Timex::new()))),
+    entry("udp_queues", &[], |r, _| Ok(Box::new(UdpQueues::new(r)))),
+    entry("uname", &[], |r, _| Ok(Box::new(Uname::new(r)))),
+    entry("vmstat", vmstat::FLAGS, |r, s| Ok(Box::new(vmstat::open(r, s)))),
+    entry("xfs", &[], |r, _| Ok(Box::new(Xfs::new(r)?))),
+    opt_in("zoneinfo", &[], |r, _| Ok(Box::new(zoneinfo::open(r)))),
 ];
 
 const fn entry(name: &'static str, flags: &'static [Flag], open: Open) -> Entry {

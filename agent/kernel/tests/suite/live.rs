@@ -16,6 +16,13 @@ const NEWER: &[(&str, &str)] = &[
     ("node_cpu_online", "1.9"),
     ("node_edac_channel_correctable_errors_total", "1.12"),
     ("node_edac_channel_uncorrectable_errors_total", "1.12"),
+    ("node_netstat_TcpExt_TCPOFOQueue", "1.8"),
+    ("node_netstat_TcpExt_TCPRcvQDrop", "1.9"),
+    ("node_pressure_irq_stalled_seconds_total", "1.9"),
+    ("node_softnet_backlog_len", "1.6"),
+    ("node_softnet_cpu_collision_total", "1.6"),
+    ("node_softnet_flow_limit_count_total", "1.6"),
+    ("node_softnet_received_rps_total", "1.6"),
 ];
 
 /// Labels that later versions added to a family.
@@ -39,6 +46,8 @@ const DROPPED: &[&str] = &[
 const STATIC: &[&str] = &[
     "node_boot_time_seconds",
     "node_disk_info",
+    "node_entropy_pool_size_bits",
+    "node_filefd_maximum",
     "node_filesystem_device_error",
     "node_filesystem_readonly",
     "node_filesystem_size_bytes",
@@ -47,9 +56,18 @@ const STATIC: &[&str] = &[
     "node_memory_MemTotal_bytes",
     "node_memory_SwapTotal_bytes",
     "node_memory_Hugepagesize_bytes",
+    "node_netstat_Ip_Forwarding",
+    "node_nf_conntrack_entries_limit",
+    "node_os_info",
+    "node_os_version",
     "node_time_clocksource_available_info",
     "node_time_clocksource_current_info",
     "node_time_zone_offset_seconds",
+    "node_timex_status",
+    "node_timex_sync_status",
+    "node_timex_tai_offset_seconds",
+    "node_timex_tick_seconds",
+    "node_uname_info",
 ];
 
 /// Debian changes the default filters, so both get these.
@@ -62,17 +80,34 @@ const FLAGS: &[(&str, &str)] = &[
 
 /// The collectors that both have.
 const COLLECTORS: &[&str] = &[
+    "arp",
+    "conntrack",
     "cpu",
     "cpufreq",
     "diskstats",
     "edac",
+    "entropy",
+    "filefd",
     "filesystem",
     "hwmon",
+    "interrupts",
     "loadavg",
     "meminfo",
+    "meminfo_numa",
     "netdev",
+    "netstat",
+    "os",
+    "pressure",
+    "schedstat",
+    "sockstat",
+    "softnet",
     "stat",
     "time",
+    "timex",
+    "udp_queues",
+    "uname",
+    "vmstat",
+    "zoneinfo",
 ];
 
 struct Exporter {

@@ -13,3 +13,4 @@ mod hostile;
 mod live;
 mod rack;
 mod sources;
+mod texts;
