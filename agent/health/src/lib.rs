@@ -13,6 +13,7 @@ mod place;
 mod rules;
 mod spot;
 mod tree;
+pub mod words;
 
 pub use memory::Memory;
 pub use observations::{Joined, Judgement, Link, NewEvent, Observations};
