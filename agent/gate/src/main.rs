@@ -25,6 +25,7 @@ mod log;
 mod notify;
 mod paced;
 mod parent;
+mod past;
 mod pool;
 mod reader;
 mod scrape;
