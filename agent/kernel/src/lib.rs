@@ -40,6 +40,7 @@ mod softnet;
 mod source;
 mod stat;
 mod table;
+pub mod texts;
 mod time;
 mod timex;
 mod topology;
