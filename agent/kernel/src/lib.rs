@@ -31,6 +31,7 @@ mod outcome;
 mod percpu;
 mod pressure;
 mod processes;
+mod procstat;
 mod root;
 mod schedstat;
 mod settings;
