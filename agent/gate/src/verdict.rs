@@ -14,7 +14,9 @@ use axum::body::Bytes;
 use jiff::Timestamp;
 use socle_model::Status;
 use socle_model::bmc::{Degraded, SelRecord, Source};
-use socle_model::documents::{SENSORS_SCHEMA, STATUS_SCHEMA, SensorsDocument, StatusDocument};
+use socle_model::documents::{
+    SENSORS_SCHEMA, STATUS_SCHEMA, SensorLine, SensorsDocument, StatusDocument,
+};
 use socle_model::fault::one_line;
 use socle_model::metrics::{Page, cut};
 use std::path::PathBuf;
@@ -76,6 +78,11 @@ impl Verdict {
             own: Arc::default(),
             facts: None,
         }
+    }
+
+    /// Every sensor, for the status page.
+    pub(crate) fn readings(&self) -> &[SensorLine] {
+        &self.sensors.sensors
     }
 
     /// The sensors document as JSON; `None` when it cannot be written as such.
