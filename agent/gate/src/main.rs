@@ -5,10 +5,13 @@
 
 mod app;
 mod args;
+mod ask;
 mod carry;
 mod config;
 mod disk;
 mod doctor;
+mod energy;
+mod ethtool;
 mod events;
 mod expose;
 mod facts;
@@ -20,11 +23,14 @@ mod link;
 mod listen;
 mod log;
 mod notify;
+mod paced;
 mod parent;
+mod past;
 mod pool;
 mod reader;
 mod scrape;
 mod sources;
+mod systemd;
 mod tasks;
 mod verdict;
 mod web;

@@ -5,8 +5,8 @@
 //! until it returns.
 
 use crate::gzip::Kept;
+use crate::past::Past;
 use crate::pool::{Held, Hold, Pool};
-use jiff::Timestamp;
 use socle_model::metrics::Page;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -42,7 +42,7 @@ pub(crate) struct Report {
     /// The last failure; `None` while all is well, or never read.
     pub(crate) failure: Option<Failure>,
     /// When it last gave data.
-    pub(crate) last_data: Option<Timestamp>,
+    pub(crate) last_data: Option<Past>,
     /// How long the last read took.
     pub(crate) duration: Duration,
     /// Reads that failed since start.
@@ -388,7 +388,7 @@ fn home(
             std::mem::swap(&mut slot.page, &mut kit.page);
             slot.samples = samples;
             slot.round = round;
-            slot.report.last_data = Some(Timestamp::now());
+            slot.report.last_data = Some(Past::now());
             slot.report.failure = None;
         }
         Err(failure) => {

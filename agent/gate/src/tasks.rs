@@ -14,6 +14,7 @@
 
 use crate::app::{App, Reloaded};
 use crate::args::Args;
+use crate::ask::Near;
 use crate::config::{self, Config};
 use crate::facts::FactsDesk;
 use crate::http::{conn::Server, metrics::Moment, router};
@@ -81,7 +82,8 @@ async fn serve(
     let (news_in, news) = watch::channel(events.next().saturating_sub(1));
     let events = Arc::new(Mutex::new(events));
     let root = kernel::root(&args);
-    let scraper = scraper(&pool, &root, &config)?;
+    let near = Near { path: args.link(), hardware: hardware.clone() };
+    let scraper = scraper(&pool, &root, &config, &near)?;
     let app = Arc::new(App {
         now: Mutex::new(Reloaded { scraper, interval_s: config.interval_s, refused: None }),
         hardware: hardware.clone(),
@@ -138,8 +140,13 @@ async fn serve(
     Ok(())
 }
 
-fn scraper(pool: &Arc<Pool>, root: &kernel::Root, config: &Config) -> anyhow::Result<Arc<Scraper>> {
-    let sources = kernel::open(root, &config.metrics)?;
+fn scraper(
+    pool: &Arc<Pool>,
+    root: &kernel::Root,
+    config: &Config,
+    near: &Near,
+) -> anyhow::Result<Arc<Scraper>> {
+    let sources = kernel::open(root, &config.metrics, near)?;
     let limits = Limits {
         deadline: Duration::from_secs_f64(config.metrics.deadline_s),
         series_max: config.metrics.series_limit(root),
@@ -218,7 +225,8 @@ async fn signals(
 fn reload(args: &Args, app: &App, pool: &Arc<Pool>, root: &kernel::Root) -> anyhow::Result<()> {
     let (file, named) = args.config();
     let config = config::load(&file, named)?;
-    let scraper = scraper(pool, root, &config)?;
+    let near = Near { path: args.link(), hardware: app.hardware.clone() };
+    let scraper = scraper(pool, root, &config, &near)?;
     app.web.move_to(config.web(&file))?;
     app.set(scraper.clone(), config.interval_s);
     // A first reading, so that `socle status` knows of the new sources.

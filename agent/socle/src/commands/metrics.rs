@@ -158,6 +158,11 @@ fn collect(root: &Root, metrics: &Metrics, format: PageFormat) -> Result<String>
             Err(Failure::Failed(why)) => say(&format!("{}: {why}", entry.name)),
         }
     }
+    for one in metrics.elsewhere() {
+        let name = one.name;
+        say(&format!("{name}: needs more than files; only the page of a running agent has it"));
+        outcomes.push((name, Duration::ZERO, false));
+    }
     let mut page = Page::default();
     Outcomes::new(outcomes.iter().map(|(name, ..)| *name)).write(&mut page, &outcomes);
     text.push_str(page.as_str());
