@@ -29,6 +29,7 @@ pub(crate) fn root(args: &Args) -> Root {
         args.rootfs.as_ref().unwrap_or(&root),
         or(&args.udev, "run/udev/data"),
     )
+    .below(root)
 }
 
 /// The sources that are on, in the order of the page.
@@ -80,7 +81,13 @@ impl Lazy {
 
 impl Readable for Lazy {
     fn read(&mut self, page: &mut Page) -> Result<(), Failure> {
-        self.source()?.read(page).map_err(failure)
+        let name = self.entry.name;
+        let source = self.source()?;
+        source.read(page).map_err(failure)?;
+        for fault in source.faults() {
+            tracing::warn!(source = name, "{fault}");
+        }
+        Ok(())
     }
 
     fn discover(&mut self) -> Result<(), Failure> {

@@ -39,6 +39,14 @@ pub const KEYS: &[Key] = &[
     },
     Key {
         table: "metrics",
+        name: "textfile_dir",
+        kind: Kind::TextOrTexts,
+        default: "\"/var/lib/prometheus/node-exporter\"",
+        doc: "Folders whose *.prom files are shown as well, as node_exporter's textfile collector does it:\n\
+              one, or an array of several; `*`, `?` and `[a-z]` are patterns. Empty: none.",
+    },
+    Key {
+        table: "metrics",
         name: "deadline_s",
         kind: Kind::Number(0.1, 60.0),
         default: "5",
@@ -78,6 +86,8 @@ pub struct Metrics {
     pub exclude: Vec<String>,
     /// How per-CPU series are shown.
     pub cpu_detail: Detail,
+    /// Folders of the textfile source.
+    pub textfile_dir: Folders,
     /// Seconds until a page is answered.
     pub deadline_s: f64,
     /// Most series of one source.
@@ -93,9 +103,31 @@ impl Default for Metrics {
             enable: Vec::new(),
             exclude: Vec::new(),
             cpu_detail: Detail::Auto,
+            textfile_dir: Folders::One(crate::textfile::DEFAULT.to_owned()),
             deadline_s: 5.0,
             series_max: 20_000,
             filters: BTreeMap::new(),
+        }
+    }
+}
+
+/// One folder, or several.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Folders {
+    /// One.
+    One(String),
+    /// Several.
+    Several(Vec<String>),
+}
+
+impl Folders {
+    /// All of them. No folder at all is one of an empty name: an empty list stands for the default.
+    fn list(&self) -> Vec<String> {
+        match self {
+            Folders::One(folder) => vec![folder.clone()],
+            Folders::Several(folders) if folders.is_empty() => vec![String::new()],
+            Folders::Several(folders) => folders.clone(),
         }
     }
 }
@@ -131,7 +163,11 @@ impl Metrics {
             Filter::Switch(on) => on.to_string(),
         };
         let filters = self.filters.iter().map(|(flag, filter)| (flag.clone(), text(filter)));
-        Ok(Settings { cpu_detail: self.cpu_detail, ..Settings::new(filters.collect())? })
+        Ok(Settings {
+            cpu_detail: self.cpu_detail,
+            textfile_dir: self.textfile_dir.list(),
+            ..Settings::new(filters.collect())?
+        })
     }
 
     /// Most series of one source on this machine: enough for every CPU where each is asked for.

@@ -11,6 +11,8 @@ pub struct Settings {
     pub filters: BTreeMap<String, String>,
     /// How per-CPU series are shown.
     pub cpu_detail: Detail,
+    /// `metrics.textfile_dir`: folders or patterns of folders; none for the default.
+    pub textfile_dir: Vec<String>,
 }
 
 /// A filter that cannot be used.
@@ -67,7 +69,6 @@ pub(crate) enum Takes {
     /// `true` or `false`.
     Switch,
     /// Any text: a path, a list.
-    #[expect(dead_code, reason = "the sources that take texts come next")]
     Text,
 }
 
@@ -86,6 +87,8 @@ const NOT_HERE: &[&str] = &[
     "arp.netlink",
     "filesystem.mount-timeout",
     "filesystem.stat-workers",
+    "netclass.netlink",
+    "netclass_rtnl.with-stats",
     "netdev.enable-detailed-metrics",
     "netdev.label-ifalias",
     "netdev.netlink",

@@ -38,6 +38,8 @@ pub enum Kind {
     Number(f64, f64),
     /// A string or a boolean.
     TextOrBool,
+    /// A string, or an array of strings.
+    TextOrTexts,
 }
 
 /// The halves that own tables of the one file.
@@ -238,6 +240,8 @@ fn kind_fault(kind: Kind, value: &DeValue<'_>) -> Option<String> {
         Kind::Number(low, high) => format!("a number from {low} to {high} is wanted"),
         Kind::TextOrBool if value.is_str() || value.is_bool() => return None,
         Kind::TextOrBool => "a string, or true or false, is wanted".into(),
+        Kind::TextOrTexts if value.is_str() || is_texts(value) => return None,
+        Kind::TextOrTexts => "a string or an array of strings is wanted".into(),
     };
     Some(wanted)
 }

@@ -14,6 +14,7 @@ const MOVING: &[&str] = &[
     "node_filesystem_avail_bytes",
     "node_filesystem_files",
     "node_timex_",
+    "node_textfile_mtime_seconds",
 ];
 
 #[test]

@@ -42,6 +42,7 @@ fn root(args: &CollectArgs) -> Root {
         args.rootfs.as_deref().unwrap_or(root),
         or(&args.udev, "run/udev/data"),
     )
+    .below(root)
 }
 
 /// The table `[metrics]` of the configuration, then the flags.
@@ -177,19 +178,25 @@ fn read(
     let (give, take) = mpsc::channel();
     let work = move || {
         let mut page = Page::default();
+        let mut faults = Vec::new();
         let outcome = (entry.open)(&root, &settings).and_then(|mut one| {
             one.catch_up();
-            one.read(&mut page)
+            one.read(&mut page)?;
+            faults = one.faults();
+            Ok(())
         });
         // Nobody waits any more when the deadline has passed.
-        let _ = give.send(outcome.map(|()| page));
+        let _ = give.send(outcome.map(|()| (page, faults)));
     };
     let thread = std::thread::Builder::new().name(entry.name.into()).spawn(work);
     thread.context("starting a thread to read with")?;
     // What hung before this one has used the deadline up; that must not cost this one its turn.
     let patience = deadline.saturating_duration_since(Instant::now()).max(LEAST);
     Ok(match take.recv_timeout(patience) {
-        Ok(Ok(page)) => Ok(page),
+        Ok(Ok((page, faults))) => {
+            faults.iter().for_each(|fault| say(&format!("{}: {fault}", entry.name)));
+            Ok(page)
+        }
         Ok(Err(ReadError::NoData(_))) => Err(Failure::Absent),
         Ok(Err(error)) => Err(Failure::Failed(Chain(&error).to_string())),
         Err(_) => Err(Failure::Failed("not read in time (metrics.deadline_s)".into())),
