@@ -1,10 +1,12 @@
-//! Frames of the link and configuration files as a stranger writes them. Also run by
+//! Frames of the link, configuration files and textfiles as a stranger writes them. Also run by
 //! agent/model/tests/corpus_replay.rs.
 
 use socle_model::link::{
     Answer, Call, DEPTH_LIMIT, Envelope, FrameError, Frames, REQUEST_LIMIT, Records, Seen,
     error_frame,
 };
+use socle_model::metrics::exposition;
+use socle_model::metrics::parse::parse;
 use socle_model::settings::{Fragment, Half, Key, Kind, merge};
 
 /// What a reader makes of bytes that come in pieces of `piece`.
@@ -99,5 +101,38 @@ pub fn config(data: &[u8]) {
                 assert!((1..=lines).contains(&fault.line), "{fault}");
             }
         }
+    }
+}
+
+/// The input as a file of the textfile source.
+pub fn textfile(data: &[u8]) {
+    let lines = data.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let found = match exposition::read(data) {
+        Ok(found) => found,
+        Err(fault) => {
+            assert!((1..=lines).contains(&fault.line), "{fault}");
+            return;
+        }
+    };
+    // What is good is good as a whole, and each family stands there once.
+    let mut names: Vec<&str> = found.families.iter().map(|family| family.name).collect();
+    names.sort_unstable();
+    assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "a family twice");
+    let samples: usize = found.families.iter().map(|family| family.samples.len()).sum();
+    assert!(samples < lines, "no more samples than lines");
+    for family in &found.families {
+        assert!(!family.name.is_empty() && !family.samples.is_empty());
+        for sample in &family.samples {
+            for (name, value) in found.labels(sample) {
+                assert!(!name.is_empty() && *name != "__name__" && value.len() <= data.len());
+            }
+        }
+    }
+    // Our own reader, which is more lenient, agrees on the number of samples.
+    if let Ok(text) = std::str::from_utf8(data)
+        && !text.contains(['\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'])
+        && let Ok(page) = parse(text)
+    {
+        assert_eq!(page.samples.len(), samples);
     }
 }

@@ -3,6 +3,7 @@
 use crate::bonding::Bonding;
 use crate::cpu::Cpu;
 use crate::cpufreq::Cpufreq;
+use crate::dimm::Dimm;
 use crate::diskstats::Diskstats;
 use crate::dmi::Dmi;
 use crate::edac::Edac;
@@ -12,10 +13,13 @@ use crate::hwmon::Hwmon;
 use crate::infiniband::Infiniband;
 use crate::ksmd::Ksmd;
 use crate::loadavg::Loadavg;
+use crate::mce::Mce;
 use crate::meminfo::Meminfo;
 use crate::netclass::Netclass;
 use crate::netdev::Netdev;
+use crate::numa::Numa;
 use crate::nvme::Nvme;
+use crate::pcie::Pcie;
 use crate::power_supply::PowerSupply;
 use crate::settings::Flag;
 use crate::stat::Stat;
@@ -82,6 +86,7 @@ pub const SOURCES: &[Entry] = &[
     entry("bonding", &[], |r, _| Ok(Box::new(Bonding::new(r)))),
     entry("cpu", cpu::FLAGS, |r, s| Ok(Box::new(Cpu::new(r, s)?))),
     entry("cpufreq", &[], |r, s| Ok(Box::new(Cpufreq::new(r, s)?))),
+    entry("dimm", &[], |r, _| Ok(Box::new(Dimm::new(r)?))),
     entry("diskstats", diskstats::FLAGS, |r, s| Ok(Box::new(Diskstats::new(r, s)))),
     entry("dmi", &[], |r, _| Ok(Box::new(Dmi::new(r)))),
     entry("edac", &[], |r, _| Ok(Box::new(Edac::new(r)?))),
@@ -91,10 +96,13 @@ pub const SOURCES: &[Entry] = &[
     entry("infiniband", infiniband::FLAGS, |r, s| Ok(Box::new(Infiniband::new(r, s)?))),
     opt_in("ksmd", &[], |r, _| Ok(Box::new(Ksmd::new(r)))),
     entry("loadavg", &[], |r, _| Ok(Box::new(Loadavg::new(r)))),
+    entry("mce", &[], |r, _| Ok(Box::new(Mce::new(r)))),
     entry("meminfo", &[], |r, _| Ok(Box::new(Meminfo::new(r)))),
     entry("netclass", netclass::FLAGS, |r, s| Ok(Box::new(Netclass::new(r, s)?))),
     entry("netdev", netdev::FLAGS, |r, s| Ok(Box::new(Netdev::new(r, s)))),
+    entry("numa", &[], |r, _| Ok(Box::new(Numa::new(r)?))),
     entry("nvme", &[], |r, _| Ok(Box::new(Nvme::new(r)?))),
+    entry("pcie", &[], |r, _| Ok(Box::new(Pcie::new(r)?))),
     entry("powersupplyclass", power_supply::FLAGS, |r, s| Ok(Box::new(PowerSupply::new(r, s)?))),
     entry("stat", stat::FLAGS, |r, s| Ok(Box::new(Stat::new(r, s)))),
     entry("textfile", textfile::FLAGS, |r, s| Ok(Box::new(Textfile::new(r, s)))),

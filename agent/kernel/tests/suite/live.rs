@@ -14,13 +14,22 @@ const NEWER: &[(&str, &str)] = &[
     ("node_filesystem_mount_info", "1.9"),
     ("node_filesystem_purgeable_bytes", "1.9"),
     ("node_cpu_online", "1.9"),
+    ("node_nvme_namespace_capacity_bytes", "1.11"),
+    ("node_nvme_namespace_info", "1.11"),
+    ("node_nvme_namespace_logical_block_size_bytes", "1.11"),
+    ("node_nvme_namespace_size_bytes", "1.11"),
+    ("node_nvme_namespace_used_bytes", "1.11"),
     ("node_edac_channel_correctable_errors_total", "1.12"),
     ("node_edac_channel_uncorrectable_errors_total", "1.12"),
 ];
 
 /// Labels that later versions added to a family.
-const NEW_LABELS: &[(&str, &str, &str)] =
-    &[("node_disk_info", "rotational", "1.9"), ("node_filesystem_", "device_error", "1.8")];
+const NEW_LABELS: &[(&str, &str, &str)] = &[
+    ("node_disk_info", "rotational", "1.9"),
+    ("node_filesystem_", "device_error", "1.8"),
+    ("node_network_info", "adminstate", "1.6"),
+    ("node_nvme_info", "cntlid", "1.11"),
+];
 
 /// Lines of /proc/meminfo that 1.5 prints and 1.9 and later, with their own list of fields, do not.
 const DROPPED: &[&str] = &[
@@ -47,6 +56,15 @@ const STATIC: &[&str] = &[
     "node_memory_MemTotal_bytes",
     "node_memory_SwapTotal_bytes",
     "node_memory_Hugepagesize_bytes",
+    "node_network_address_assign_type",
+    "node_network_flags",
+    "node_network_iface_id",
+    "node_network_info",
+    "node_network_mtu_bytes",
+    "node_network_protocol_type",
+    "node_network_speed_bytes",
+    "node_network_up",
+    "node_textfile_scrape_error",
     "node_time_clocksource_available_info",
     "node_time_clocksource_current_info",
     "node_time_zone_offset_seconds",
@@ -58,20 +76,31 @@ const FLAGS: &[(&str, &str)] = &[
     ("filesystem.mount-points-exclude", "^/(dev|proc|run/credentials/.+|sys)($|/)"),
     ("filesystem.fs-types-exclude", "^(autofs|cgroup2?|debugfs|devtmpfs|overlay|proc|sysfs)$"),
     ("netdev.device-exclude", "^nothing$"),
+    ("netclass.ignored-devices", "^nothing$"),
+    ("textfile.directory", "/var/lib/prometheus/node-exporter"),
 ];
 
 /// The collectors that both have.
 const COLLECTORS: &[&str] = &[
+    "bonding",
     "cpu",
     "cpufreq",
     "diskstats",
+    "dmi",
     "edac",
+    "fibrechannel",
     "filesystem",
     "hwmon",
+    "infiniband",
     "loadavg",
     "meminfo",
+    "netclass",
     "netdev",
+    "nvme",
+    "powersupplyclass",
     "stat",
+    "textfile",
+    "thermal_zone",
     "time",
 ];
 
