@@ -282,7 +282,9 @@ impl Reader {
         let desk = self.desk.clone();
         self.pool.queue(move || {
             let mut wait = None;
-            for index in 0..lock(&desk).slots.len() {
+            // Not in the loop's head, where it would hold the desk to the loop's end.
+            let sources = lock(&desk).slots.len();
+            for index in 0..sources {
                 let left = lock(&desk).slots.get_mut(index).and_then(Slot::leave);
                 let Some(mut kit) = left else { continue };
                 let next = kit.source.step();

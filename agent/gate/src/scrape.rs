@@ -233,6 +233,48 @@ mod tests {
         }
     }
 
+    /// Has a read of its own pace every minute; says how often it was done.
+    struct Paced(u64);
+
+    impl Readable for Paced {
+        fn read(&mut self, page: &mut Page) -> Result<(), Failure> {
+            let family = socle_model::metrics::Family::new(
+                "steps",
+                socle_model::metrics::Kind::Gauge,
+                "Steps.",
+            );
+            page.single(&family, self.0);
+            Ok(())
+        }
+
+        fn discover(&mut self) -> Result<(), Failure> {
+            Ok(())
+        }
+
+        fn step(&mut self) -> Option<Duration> {
+            self.0 += 1;
+            Some(Duration::from_secs(60))
+        }
+    }
+
+    #[tokio::test]
+    async fn slow_reads_are_done_between_scrapes_by_those_who_have_any() {
+        let (free, wait) = channel();
+        drop(free);
+        let sources: Vec<(_, Box<dyn Readable>)> =
+            vec![("a", Box::new(Hangs(wait))), ("b", Box::new(Paced(0)))];
+        let reader = Arc::new(Reader::new(Arc::new(Pool::default()), sources));
+        let limits = Limits { deadline: Duration::from_secs(30), series_max: 10 };
+        let scraper = Scraper::new(reader, limits);
+        for steps in 0..3 {
+            let text = scraper.collect(None).await.unwrap().text.clone();
+            assert!(text.contains(&format!("\nsteps {steps}\n")), "{text}");
+            let (tell, told) = tokio::sync::oneshot::channel();
+            scraper.reader().step(move |wait| tell.send(wait).unwrap());
+            assert_eq!(told.await.unwrap(), Some(Duration::from_secs(60)));
+        }
+    }
+
     #[tokio::test]
     async fn waiting_for_another_collection_counts_into_the_deadline() {
         let ((free_a, a), (free_b, b)) = (channel(), channel());

@@ -1,6 +1,6 @@
 //! One small file of /sys: a number or a word, kept open and read into the stack.
 
-mod budget;
+pub(crate) mod budget;
 
 use crate::ReadError;
 use budget::Kept;

@@ -5,6 +5,7 @@ mod info;
 mod sums;
 
 use crate::file::{Kept, number, words};
+use crate::procstat::ProcStat;
 use crate::settings::{Flag, Takes};
 use crate::table::{Seen, Table};
 use crate::{ReadError, Root, Settings, Source};
@@ -39,7 +40,7 @@ struct Row {
 }
 
 pub(crate) struct Cpu {
-    file: Kept,
+    file: ProcStat,
     rows: Table<Row>,
     seconds: Family,
     guest: Option<Family>,
@@ -58,7 +59,7 @@ impl Cpu {
             "Seconds the CPUs spent in guests (VMs) for each mode.",
         );
         let mut cpu = Cpu {
-            file: Kept::in_one_piece(root.procfs.join("stat")),
+            file: root.stat.clone(),
             rows: Table::default(),
             seconds: counter("node_cpu_seconds_total", "Seconds the CPUs spent in each mode."),
             guest: Some(guest).filter(|_| settings.on("cpu.guest", true)),
@@ -79,9 +80,14 @@ impl Cpu {
     }
 
     fn collect(&mut self) -> Result<(), ReadError> {
+        let file = self.file.clone();
+        file.read(|file| self.parse(file))?
+    }
+
+    fn parse(&mut self, file: &Kept) -> Result<(), ReadError> {
         self.rows.begin();
         let mut bad = None;
-        for (n, line) in self.file.read()?.split(|byte| *byte == b'\n').enumerate() {
+        for (n, line) in file.last().split(|byte| *byte == b'\n').enumerate() {
             let Some(rest) = line.strip_prefix(b"cpu") else { continue };
             // The first line is the sum of all.
             if rest.first().is_none_or(|byte| !byte.is_ascii_digit()) {
@@ -112,7 +118,7 @@ impl Cpu {
                 None => {}
             }
         }
-        bad.map_or(Ok(()), |line| Err(self.file.bad(line, "cpu", "whole numbers")))
+        bad.map_or(Ok(()), |line| Err(file.bad(line, "cpu", "whole numbers")))
     }
 }
 

@@ -14,12 +14,13 @@ pub(crate) struct Kept {
     path: PathBuf,
     file: Option<File>,
     buffer: Vec<u8>,
+    length: usize,
     in_one_piece: bool,
 }
 
 impl Kept {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Kept { path, file: None, buffer: vec![0; 4096], in_one_piece: false }
+        Kept { path, file: None, buffer: vec![0; 4096], length: 0, in_one_piece: false }
     }
 
     /// A file that the kernel gives in one piece where the buffer is large enough (`single_open` in its
@@ -30,12 +31,17 @@ impl Kept {
 
     /// The whole content. A descriptor that no longer works is opened again, once.
     pub(crate) fn read(&mut self) -> Result<&[u8], ReadError> {
-        let length =
+        self.length =
             match self.file.as_ref().map(|file| fill(file, &mut self.buffer, self.in_one_piece)) {
                 Some(Ok(length)) => length,
                 Some(Err(_)) | None => self.reopen()?,
             };
-        Ok(self.buffer.get(..length).unwrap_or_default())
+        Ok(self.last())
+    }
+
+    /// The content as it was last read.
+    pub(crate) fn last(&self) -> &[u8] {
+        self.buffer.get(..self.length).unwrap_or_default()
     }
 
     fn reopen(&mut self) -> Result<usize, ReadError> {

@@ -1,14 +1,17 @@
 //! Where /proc, /sys, the mounts and udev's data are: the host's, or those of a tree made for a test.
 
+use crate::procstat::ProcStat;
 use std::path::{Path, PathBuf};
 
 /// The directories that every source reads under.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Root {
     pub(crate) procfs: PathBuf,
     pub(crate) sysfs: PathBuf,
     rootfs: PathBuf,
     udev: PathBuf,
+    /// A file that sources of the same root share.
+    pub(crate) stat: ProcStat,
     base: PathBuf,
 }
 
@@ -34,8 +37,10 @@ impl Root {
         rootfs: impl Into<PathBuf>,
         udev: impl Into<PathBuf>,
     ) -> Self {
+        let procfs = procfs.into();
         Root {
-            procfs: procfs.into(),
+            stat: ProcStat::new(procfs.join("stat")),
+            procfs,
             sysfs: sysfs.into(),
             rootfs: rootfs.into(),
             udev: udev.into(),

@@ -83,6 +83,7 @@ fn flags() -> impl Iterator<Item = &'static Flag> {
 
 /// Its flags for the same collectors that are not understood here.
 const NOT_HERE: &[&str] = &[
+    "arp.netlink",
     "filesystem.mount-timeout",
     "filesystem.stat-workers",
     "netclass.netlink",
@@ -149,7 +150,6 @@ impl Settings {
     }
 
     /// The text of a flag.
-    #[expect(dead_code, reason = "the sources that take texts come next")]
     pub(crate) fn text<'a>(&'a self, flag: &str, default: &'a str) -> &'a str {
         self.filters.get(flag).map_or(default, String::as_str)
     }
@@ -188,6 +188,8 @@ mod tests {
             crate::diskstats::EXCLUDED,
             crate::filesystem::EXCLUDED_MOUNTS,
             crate::filesystem::EXCLUDED_TYPES,
+            crate::netstat::FIELDS,
+            crate::vmstat::FIELDS,
         ] {
             Regex::new(pattern).unwrap();
         }

@@ -2,6 +2,7 @@
 //! left out, where node_exporter prints 0.
 
 use crate::file::{Kept, number, words};
+use crate::procstat::ProcStat;
 use crate::settings::{Flag, Takes};
 use crate::{ReadError, Root, Settings, Source};
 use socle_model::metrics::{Family, Kind, Page, Series};
@@ -36,7 +37,7 @@ struct SoftIrqs {
 }
 
 pub(crate) struct Stat {
-    file: Kept,
+    file: ProcStat,
     lines: [Line; 6],
     /// Only where the flag `stat.softirq` asks for them.
     softirqs: Option<SoftIrqs>,
@@ -52,7 +53,7 @@ impl Stat {
         let counter = |key, name, help| line(key, name, Kind::Counter, help);
         let gauge = |key, name, help| line(key, name, Kind::Gauge, help);
         Stat {
-            file: Kept::in_one_piece(root.procfs.join("stat")),
+            file: root.stat.clone(),
             lines: [
                 counter("intr", "node_intr_total", "Total number of interrupts serviced."),
                 counter("ctxt", "node_context_switches_total", "Total number of context switches."),
@@ -74,12 +75,17 @@ impl Stat {
     }
 
     fn collect(&mut self) -> Result<(), ReadError> {
+        let file = self.file.clone();
+        file.again(|file| self.parse(file))?
+    }
+
+    fn parse(&mut self, file: &Kept) -> Result<(), ReadError> {
         self.lines.iter_mut().for_each(|line| line.value = None);
         if let Some(softirqs) = &mut self.softirqs {
             softirqs.values = None;
         }
         let mut bad = None;
-        for (n, text) in self.file.read()?.split(|b| *b == b'\n').enumerate() {
+        for (n, text) in file.last().split(|b| *b == b'\n').enumerate() {
             let mut fields = words(text);
             let key = fields.next().unwrap_or_default();
             if let Some(line) = self.lines.iter_mut().find(|line| line.key.as_bytes() == key) {
@@ -94,7 +100,7 @@ impl Stat {
                 }
             }
         }
-        bad.map_or(Ok(()), |(line, item)| Err(self.file.bad(line, item, "a whole number")))
+        bad.map_or(Ok(()), |(line, item)| Err(file.bad(line, item, "a whole number")))
     }
 }
 

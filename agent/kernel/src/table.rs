@@ -62,6 +62,12 @@ impl<R> Table<R> {
         Some((&mut row.value, seen))
     }
 
+    /// The row that was asked for last, if it is this device's.
+    pub(crate) fn current_mut(&mut self, key: &[u8]) -> Option<&mut R> {
+        let row = self.rows.get_mut(self.next.checked_sub(1)?)?;
+        (*row.key == *key).then_some(&mut row.value)
+    }
+
     /// The devices of this reading, to be changed.
     pub(crate) fn present_mut(&mut self) -> impl Iterator<Item = &mut R> {
         self.rows.iter_mut().filter(|row| row.round == self.round).map(|row| &mut row.value)

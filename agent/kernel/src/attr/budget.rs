@@ -16,27 +16,38 @@ fn most() -> u64 {
     *MOST.get_or_init(|| getrlimit(Resource::RLIMIT_NOFILE).map_or(10, |(soft, _)| soft / 2))
 }
 
-/// A file that stays open, and is counted.
+/// Leave to keep one file open, given back when dropped.
 #[derive(Debug)]
-pub(super) struct Kept(File);
+pub(crate) struct Place(());
 
-impl Kept {
-    /// Keeps a file, unless there are too many: then it is closed, and read by its path next time.
-    pub(super) fn new(file: File) -> Option<Self> {
+impl Place {
+    /// A place, unless all are taken.
+    pub(crate) fn take() -> Option<Self> {
         if KEPT.fetch_add(1, Ordering::Relaxed) < most() {
-            return Some(Kept(file));
+            return Some(Place(()));
         }
         KEPT.fetch_sub(1, Ordering::Relaxed);
         None
     }
+}
 
-    pub(super) fn file(&self) -> &File {
-        &self.0
+impl Drop for Place {
+    fn drop(&mut self) {
+        KEPT.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
-impl Drop for Kept {
-    fn drop(&mut self) {
-        KEPT.fetch_sub(1, Ordering::Relaxed);
+/// A file that stays open, and is counted.
+#[derive(Debug)]
+pub(super) struct Kept(File, Place);
+
+impl Kept {
+    /// Keeps a file, unless there are too many: then it is closed, and read by its path next time.
+    pub(super) fn new(file: File) -> Option<Self> {
+        Place::take().map(|place| Kept(file, place))
+    }
+
+    pub(super) fn file(&self) -> &File {
+        &self.0
     }
 }

@@ -194,7 +194,7 @@ fn a_lost_clock_source_is_seen_at_once() {
 }
 
 /// Sources that ask the kernel otherwise, or read what does not change only once.
-const WITHOUT_FILES: &[&str] = &["dmi", "textfile"];
+const WITHOUT_FILES: &[&str] = &["dmi", "os", "textfile", "timex"];
 
 #[test]
 fn a_discovery_that_finds_nothing_new_keeps_every_file_open() {
@@ -310,4 +310,17 @@ fn coretemps_alarms_interrupt_a_cpu_and_are_read_at_a_discovery_only() {
     assert_eq!(value(&read(&mut source).unwrap(), &series), Some(0.0));
     source.discover().unwrap();
     assert_ne!(value(&read(&mut source).unwrap(), &series), Some(0.0));
+}
+
+#[test]
+fn the_table_of_cpus_and_interrupts_is_read_once_for_both_who_show_it() {
+    let tree = Tree::rack();
+    let root = tree.root();
+    let mut cpu = common::open("cpu", &root, &Settings::default()).unwrap();
+    let mut stat = common::open("stat", &root, &Settings::default()).unwrap();
+    let mut switches = || value(&read(&mut stat).unwrap(), "node_context_switches_total");
+    read(&mut cpu).unwrap();
+    tree.edit("proc/stat", "ctxt 218819212", "ctxt 218819213");
+    // The same collection, then the next one without the other source.
+    assert_eq!((switches(), switches()), (Some(218_819_212.0), Some(218_819_213.0)));
 }

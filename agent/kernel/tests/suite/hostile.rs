@@ -85,6 +85,20 @@ fn reads(source: &str, file: &str) -> bool {
         "textfile" => &["var/"],
         "thermal_zone" => &["thermal"],
         "time" => &["clocksource"],
+        "conntrack" => &["nf_conntrack"],
+        "entropy" => &["random/"],
+        "filefd" => &["file-nr"],
+        "cgroup_pressure" => &["fs/cgroup"],
+        "processes" => &["/stat", "sys/kernel"],
+        "mountstats" => &["self/mount"],
+        "mdadm" => &["mdstat", "sys/block/md"],
+        "meminfo_numa" => &["system/node"],
+        "nfs" | "nfsd" => &["net/rpc"],
+        "kernel_hung" => &["hung_task"],
+        "netstat" => &["net/netstat", "net/snmp"],
+        "os" => &["os-release"],
+        "udp_queues" => &["net/udp"],
+        "uname" => &["sys/kernel"],
         name => &[name],
     };
     parts.iter().any(|part| file.contains(part))
@@ -92,7 +106,32 @@ fn reads(source: &str, file: &str) -> bool {
 
 #[test]
 fn every_line_may_be_cut_anywhere() {
-    for file in ["stat", "meminfo", "diskstats", "net/dev", "1/mountinfo", "loadavg"] {
+    for file in [
+        "stat",
+        "meminfo",
+        "diskstats",
+        "net/dev",
+        "1/mountinfo",
+        "loadavg",
+        "net/arp",
+        "net/netstat",
+        "net/snmp",
+        "net/snmp6",
+        "net/rpc/nfs",
+        "net/rpc/nfsd",
+        "mdstat",
+        "zoneinfo",
+        "interrupts",
+        "412/stat",
+        "self/mountstats",
+        "net/sockstat",
+        "net/softnet_stat",
+        "net/stat/nf_conntrack",
+        "net/udp",
+        "pressure/io",
+        "schedstat",
+        "vmstat",
+    ] {
         let tree = Tree::rack();
         let file = format!("proc/{file}");
         let whole = std::fs::read(tree.path(&file)).unwrap();
@@ -107,7 +146,25 @@ fn every_line_may_be_cut_anywhere() {
 #[test]
 fn lines_that_are_there_twice_are_one_series() {
     let tree = Tree::rack();
-    for file in ["stat", "meminfo", "diskstats", "net/dev", "1/mountinfo", "cpuinfo"] {
+    for file in [
+        "stat",
+        "meminfo",
+        "diskstats",
+        "net/dev",
+        "1/mountinfo",
+        "cpuinfo",
+        "net/netstat",
+        "net/snmp6",
+        "net/rpc/nfs",
+        "net/rpc/nfsd",
+        "mdstat",
+        "zoneinfo",
+        "net/sockstat",
+        "net/softnet_stat",
+        "pressure/io",
+        "schedstat",
+        "vmstat",
+    ] {
         let file = format!("proc/{file}");
         let text = std::fs::read_to_string(tree.path(&file)).unwrap();
         let lines = text.lines().skip(if file.ends_with("dev") { 2 } else { 0 });
@@ -241,6 +298,54 @@ fn errors_name_file_line_item_and_what_was_expected() {
             ["mc0/ue_count", "line 1", "many", "whole"],
         ),
         ("meminfo", "proc/meminfo", "MemTotal: 1 MB\n", ["meminfo", "line 1", "MemTotal", "kB"]),
+        ("arp", "proc/net/arp", "heading\na b c\n", ["net/arp", "line 2", "a b c", "6 columns"]),
+        (
+            "conntrack",
+            "proc/net/stat/nf_conntrack",
+            "heading\n0 g\n",
+            ["nf_conntrack", "line 2", "g", "hexadecimal"],
+        ),
+        ("filefd", "proc/sys/fs/file-nr", "1\t2\n", ["file-nr", "line 1", "1\t2", "3 whole"]),
+        (
+            "netstat",
+            "proc/net/snmp",
+            "Udp: NoPorts InErrors\nUdp: 1\n",
+            ["net/snmp", "line 2", "Udp:", "each name"],
+        ),
+        (
+            "netstat",
+            "proc/net/netstat",
+            "TcpExt: TCPTimeouts\nIpExt: 1\n",
+            ["net/netstat", "line 2", "IpExt", "below their names"],
+        ),
+        (
+            "netstat",
+            "proc/net/snmp6",
+            "Udp6NoPorts x\n",
+            ["snmp6", "line 1", "Udp6NoPorts", "whole"],
+        ),
+        ("os", "etc/os-release", "ID=a\nID=\"b\n", ["os-release", "line 2", "ID", "quotes"]),
+        (
+            "pressure",
+            "proc/pressure/irq",
+            "full avg10=0.00\n",
+            ["pressure/irq", "line 1", "full", "a total"],
+        ),
+        ("schedstat", "proc/schedstat", "cpu0 1 2\n", ["schedstat", "line 1", "cpu0", "9 whole"]),
+        (
+            "sockstat",
+            "proc/net/sockstat6",
+            "TCP6: inuse\n",
+            ["sockstat6", "line 1", "inuse", "whole"],
+        ),
+        (
+            "softnet",
+            "proc/net/softnet_stat",
+            "0 1\n",
+            ["softnet_stat", "line 1", "0 1", "9 columns"],
+        ),
+        ("udp_queues", "proc/net/udp", "h\n1 2\n", ["net/udp", "line 2", "1 2", "tx:rx"]),
+        ("vmstat", "proc/vmstat", "a 1\npgpgin\n", ["vmstat", "line 2", "pgpgin", "whole"]),
     ] {
         let tree = Tree::rack();
         tree.write(file, content);

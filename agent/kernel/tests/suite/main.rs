@@ -14,3 +14,4 @@ mod live;
 mod rack;
 mod sources;
 mod textfile;
+mod texts;
