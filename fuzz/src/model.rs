@@ -1,11 +1,11 @@
-//! Frames of the link, configuration files and pages as a stranger writes them. Also run by
+//! Frames of the link, configuration files, pages and textfiles as a stranger writes them. Also run by
 //! agent/model/tests/corpus_replay.rs.
 
 use socle_model::link::{
     Answer, Call, DEPTH_LIMIT, Envelope, FrameError, Frames, REQUEST_LIMIT, Records, Seen,
     error_frame,
 };
-use socle_model::metrics::{openmetrics::append, parse::parse, strict::tidy};
+use socle_model::metrics::{exposition, openmetrics::append, parse::parse, strict::tidy};
 use socle_model::settings::{Fragment, Half, Key, Kind, merge};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -150,5 +150,41 @@ pub fn openmetrics(data: &[u8]) {
                 assert!(good, "{line} under {kind} {family}:\n{out}");
             }
         }
+    }
+}
+
+/// The input as a file of the textfile source.
+pub fn textfile(data: &[u8]) {
+    let lines = data.iter().filter(|byte| **byte == b'\n').count() + 1;
+    let found = match exposition::read(data) {
+        Ok(found) => found,
+        Err(fault) => {
+            assert!((1..=lines).contains(&fault.line), "{fault}");
+            return;
+        }
+    };
+    // What is good is good as a whole, and each family stands there once.
+    let mut names: Vec<&str> = found.families.iter().map(|family| family.name).collect();
+    names.sort_unstable();
+    assert!(
+        names.iter().zip(names.iter().skip(1)).all(|(one, next)| one != next),
+        "a family twice"
+    );
+    let samples: usize = found.families.iter().map(|family| family.samples.len()).sum();
+    assert!(samples < lines, "no more samples than lines");
+    for family in &found.families {
+        assert!(!family.name.is_empty() && !family.samples.is_empty());
+        for sample in &family.samples {
+            for (name, value) in found.labels(sample) {
+                assert!(!name.is_empty() && *name != "__name__" && value.len() <= data.len());
+            }
+        }
+    }
+    // Our own reader, which is more lenient, agrees on the number of samples.
+    if let Ok(text) = std::str::from_utf8(data)
+        && !text.contains(['\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'])
+        && let Ok(page) = parse(text)
+    {
+        assert_eq!(page.samples.len(), samples);
     }
 }

@@ -41,3 +41,8 @@ fn config() {
 fn openmetrics() {
     replay("openmetrics", model::openmetrics);
 }
+
+#[test]
+fn textfile() {
+    replay("textfile", model::textfile);
+}

@@ -55,7 +55,9 @@ fn is_ours(name: &str) -> bool {
     // netdev's: the end-to-end test asks the host for them; see `netdev_has_node_exporters_names`.
     let traffic = ["node_network_receive_", "node_network_transmit_"];
     let of_the_host = name.ends_with("_total") && starts(&traffic);
-    !of_the_host && !is_left_out(name)
+    // What socle shows of hardware beyond node_exporter.
+    let beyond = name.starts_with("socle_");
+    !beyond && !of_the_host && !is_left_out(name)
 }
 
 /// The fixtures' tree, unpacked where that is needed.
