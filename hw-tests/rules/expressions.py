@@ -17,7 +17,6 @@ class Alert:
     `relative` at most: what moves between the two scrapes of a second, and how rates extrapolate."""
 
     name: str
-    collectors: tuple
     full: str
     inner: str
     absolute: float = 0.0
@@ -48,33 +47,33 @@ CORRECTED = "increase(node_edac_correctable_errors_total{%s}[5m])"
 UNCORRECTED = "node_edac_uncorrectable_errors_total{%s}"
 
 ALERTS = [
-    Alert("NodeFilesystemSpaceFillingUp", ("filesystem",),
+    Alert("NodeFilesystemSpaceFillingUp",
           f"{SPACE} < 40 and predict_linear(node_filesystem_avail_bytes{{{FS}}}[6h], 24*60*60) < 0 and {WRITABLE}",
           f"{SPACE} and {WRITABLE}", absolute=0.5),
-    Alert("NodeFilesystemAlmostOutOfSpace", ("filesystem",), f"{SPACE} < 5 and {WRITABLE}", SPACE, absolute=0.5),
-    Alert("NodeFilesystemFilesFillingUp", ("filesystem",),
+    Alert("NodeFilesystemAlmostOutOfSpace", f"{SPACE} < 5 and {WRITABLE}", SPACE, absolute=0.5),
+    Alert("NodeFilesystemFilesFillingUp",
           f"{FILES} < 40 and predict_linear(node_filesystem_files_free{{{FS}}}[6h], 24*60*60) < 0 and {WRITABLE}",
           f"{FILES} and {WRITABLE}", absolute=0.5),
-    Alert("NodeFilesystemAlmostOutOfFiles", ("filesystem",), f"{FILES} < 5 and {WRITABLE}", FILES, absolute=0.5),
-    Alert("NodeNetworkReceiveErrs", ("netdev",), f"{RECEIVE} > 0.01", RECEIVE, absolute=0.002, relative=0.1),
-    Alert("NodeNetworkTransmitErrs", ("netdev",), f"{TRANSMIT} > 0.01", TRANSMIT, absolute=0.002, relative=0.1),
-    Alert("NodeNetworkReceiveDrops", ("netdev",), DROPS.format("receive") + " > 0.01", DROPS.format("receive"),
+    Alert("NodeFilesystemAlmostOutOfFiles", f"{FILES} < 5 and {WRITABLE}", FILES, absolute=0.5),
+    Alert("NodeNetworkReceiveErrs", f"{RECEIVE} > 0.01", RECEIVE, absolute=0.002, relative=0.1),
+    Alert("NodeNetworkTransmitErrs", f"{TRANSMIT} > 0.01", TRANSMIT, absolute=0.002, relative=0.1),
+    Alert("NodeNetworkReceiveDrops", DROPS.format("receive") + " > 0.01", DROPS.format("receive"),
           absolute=0.002, relative=0.1),
-    Alert("NodeHighNumberConntrackEntriesUsed", ("conntrack",), f"{CONNTRACK} > 0.75", CONNTRACK, absolute=0.01),
-    Alert("NodeClockSkewDetected", ("timex",), SKEW, "node_timex_offset_seconds{%s}", absolute=0.01),
-    Alert("NodeClockNotSynchronising", ("timex",), SYNC, "min_over_time(node_timex_sync_status{%s}[5m])"),
-    Alert("NodeClockMaxError", ("timex",), "node_timex_maxerror_seconds{%s} >= 16", "node_timex_maxerror_seconds{%s}",
+    Alert("NodeHighNumberConntrackEntriesUsed", f"{CONNTRACK} > 0.75", CONNTRACK, absolute=0.01),
+    Alert("NodeClockSkewDetected", SKEW, "node_timex_offset_seconds{%s}", absolute=0.01),
+    Alert("NodeClockNotSynchronising", SYNC, "min_over_time(node_timex_sync_status{%s}[5m])"),
+    Alert("NodeClockMaxError", "node_timex_maxerror_seconds{%s} >= 16", "node_timex_maxerror_seconds{%s}",
           absolute=0.01),
-    Alert("NodeRAIDDegraded", ("mdadm",), f"{RAID} > 0", RAID),
-    Alert("NodeRAIDDiskFailure", ("mdadm",), f"{FAILED} > 0", FAILED),
-    Alert("NodeFileDescriptorLimit", ("filefd",), f"{FDS} > 70", FDS, absolute=1.0, relative=0.1),
-    Alert("NodeCPUHighUsage", ("cpu",), f"{CPU} > 90", CPU, absolute=4.0, relative=0.03),
-    Alert("NodeSystemSaturation", ("loadavg", "cpu"), f"{LOAD} > 2", LOAD, absolute=0.3, relative=0.1),
-    Alert("NodeMemoryMajorPagesFaults", ("vmstat",), f"{FAULTS} > 500", FAULTS, absolute=20, relative=0.1),
-    Alert("NodeMemoryHighUtilization", ("meminfo",), f"{MEMORY} > 90", MEMORY, absolute=2.0),
-    Alert("NodeDiskIOSaturation", ("diskstats",), f"{DISK} > 10", DISK, absolute=0.1, relative=0.1),
-    Alert("MemoryCorrectableErrors", ("edac",), f"{CORRECTED} > 10", CORRECTED, absolute=2, relative=0.1),
-    Alert("MemoryUncorrectableErrors", ("edac",), f"{UNCORRECTED} > 0", UNCORRECTED),
+    Alert("NodeRAIDDegraded", f"{RAID} > 0", RAID),
+    Alert("NodeRAIDDiskFailure", f"{FAILED} > 0", FAILED),
+    Alert("NodeFileDescriptorLimit", f"{FDS} > 70", FDS, absolute=1.0, relative=0.1),
+    Alert("NodeCPUHighUsage", f"{CPU} > 90", CPU, absolute=4.0, relative=0.03),
+    Alert("NodeSystemSaturation", f"{LOAD} > 2", LOAD, absolute=0.3, relative=0.1),
+    Alert("NodeMemoryMajorPagesFaults", f"{FAULTS} > 500", FAULTS, absolute=20, relative=0.1),
+    Alert("NodeMemoryHighUtilization", f"{MEMORY} > 90", MEMORY, absolute=2.0),
+    Alert("NodeDiskIOSaturation", f"{DISK} > 10", DISK, absolute=0.1, relative=0.1),
+    Alert("MemoryCorrectableErrors", f"{CORRECTED} > 10", CORRECTED, absolute=2, relative=0.1),
+    Alert("MemoryUncorrectableErrors", f"{UNCORRECTED} > 0", UNCORRECTED),
 ]
 
 

@@ -2,13 +2,9 @@
 
 import pathlib
 import re
-import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 WORDS = {"and", "or", "unless", "on", "ignoring", "by", "without", "group_left", "group_right", "bool", "offset", "inf", "nan"}
-# Names of the contract whose sources are not built yet: reported, not failed.
-TO_COME = {"socle_nvme_media_errors_total",
-           "socle_nvme_percentage_used_ratio", "socle_nvme_available_spare_ratio", "socle_nvme_available_spare_threshold_ratio"}
 
 
 def of(query):
@@ -43,13 +39,3 @@ def missing(rules, recorded, pages):
 def count(rules):
     """How many metrics all the rules name."""
     return len(set().union(*(of(rule["query"]) for rule in rules)))
-
-
-def sources(socle):
-    """The kernel sources that this build has: those that one collection reports on, and those it can be asked for."""
-    names = {"cpu", "conntrack", "diskstats", "edac", "filefd", "filesystem", "loadavg", "mdadm", "meminfo", "netdev",
-             "timex", "vmstat"}
-    def known(name):
-        done = subprocess.run([socle, "metrics", "--collect", name], capture_output=True, check=False, timeout=60)
-        return done.returncode != 2
-    return {name for name in names if known(name)}
