@@ -102,12 +102,13 @@ impl Source for CgroupPressure {
         let CgroupPressure { root, resources, waiting, stalled, .. } = self;
         resources.clear();
         for group in &found {
-            let name = group.strip_prefix(&*root).unwrap_or(group).to_string_lossy();
+            // A name that is not UTF-8 could be shown as another one is.
+            let Some(name) = group.strip_prefix(&*root).unwrap_or(group).to_str() else { continue };
             for resource in RESOURCES {
                 let file = group.join(format!("{resource}.pressure"));
                 // No file for a controller that is off, nor for groups of v1.
                 if file.is_file() {
-                    let labels = [("cgroup", &*name), ("resource", resource)];
+                    let labels = [("cgroup", name), ("resource", resource)];
                     resources.push(Resource {
                         file: Lines::in_one_piece(file),
                         waiting: waiting.series(&labels),
