@@ -48,6 +48,16 @@ impl Attr {
         parse(buffer.get(..length)?.trim_ascii())
     }
 
+    /// The same for a file that is longer than a single value.
+    pub(crate) fn parsed_into<T>(
+        &mut self,
+        buffer: &mut [u8],
+        parse: impl FnOnce(&[u8]) -> Option<T>,
+    ) -> Option<T> {
+        let length = self.fill(buffer).ok()?;
+        parse(buffer.get(..length)?)
+    }
+
     /// The number, where there is one.
     pub(crate) fn value<T: std::str::FromStr>(&mut self) -> Option<T> {
         self.parsed(|text| crate::file::number(Some(text)))

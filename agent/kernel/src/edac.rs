@@ -27,7 +27,7 @@ impl Edac {
     }
 }
 
-fn directory(root: &Root) -> PathBuf {
+pub(crate) fn directory(root: &Root) -> PathBuf {
     root.sysfs.join("devices/system/edac/mc")
 }
 

@@ -5,6 +5,7 @@ use crate::cgroup_pressure::CgroupPressure;
 use crate::conntrack::Conntrack;
 use crate::cpu::Cpu;
 use crate::cpufreq::Cpufreq;
+use crate::dimm::Dimm;
 use crate::diskstats::Diskstats;
 use crate::dmi::Dmi;
 use crate::edac::Edac;
@@ -14,6 +15,7 @@ use crate::hwmon::Hwmon;
 use crate::infiniband::Infiniband;
 use crate::ksmd::Ksmd;
 use crate::loadavg::Loadavg;
+use crate::mce::Mce;
 use crate::mdadm::Mdadm;
 use crate::meminfo::Meminfo;
 use crate::meminfo_numa::MeminfoNuma;
@@ -21,11 +23,14 @@ use crate::mountstats::Mountstats;
 use crate::netclass::Netclass;
 use crate::netdev::Netdev;
 use crate::netstat::Netstat;
+use crate::numa::Numa;
 use crate::nvme::Nvme;
 use crate::os::Os;
+use crate::pcie::Pcie;
 use crate::power_supply::PowerSupply;
 use crate::pressure::Pressure;
 use crate::processes::Processes;
+use crate::rapl::Rapl;
 use crate::settings::Flag;
 use crate::singles::{Filefd, Singles};
 use crate::sockstat::Sockstat;
@@ -40,7 +45,7 @@ use crate::watchdog::Watchdog;
 use crate::xfs::Xfs;
 use crate::{
     ReadError, Root, Settings, arp, cpu, diskstats, filesystem, hwmon, infiniband, interrupts,
-    netclass, netdev, netstat, nfs, power_supply, schedstat, softnet, stat, textfile, vmstat,
+    netclass, netdev, netstat, nfs, power_supply, rapl, schedstat, softnet, stat, textfile, vmstat,
     zoneinfo,
 };
 use socle_model::metrics::Page;
@@ -101,6 +106,7 @@ pub const SOURCES: &[Entry] = &[
     entry("conntrack", &[], |r, _| Ok(Box::new(Conntrack::new(r)))),
     entry("cpu", cpu::FLAGS, |r, s| Ok(Box::new(Cpu::new(r, s)?))),
     entry("cpufreq", &[], |r, s| Ok(Box::new(Cpufreq::new(r, s)?))),
+    entry("dimm", &[], |r, _| Ok(Box::new(Dimm::new(r)?))),
     entry("diskstats", diskstats::FLAGS, |r, s| Ok(Box::new(Diskstats::new(r, s)))),
     entry("dmi", &[], |r, _| Ok(Box::new(Dmi::new(r)))),
     entry("edac", &[], |r, _| Ok(Box::new(Edac::new(r)?))),
@@ -114,6 +120,7 @@ pub const SOURCES: &[Entry] = &[
     entry("kernel_hung", &[], |r, _| Ok(Box::new(Singles::kernel_hung(r)))),
     opt_in("ksmd", &[], |r, _| Ok(Box::new(Ksmd::new(r)))),
     entry("loadavg", &[], |r, _| Ok(Box::new(Loadavg::new(r)))),
+    entry("mce", &[], |r, _| Ok(Box::new(Mce::new(r)))),
     entry("mdadm", &[], |r, _| Ok(Box::new(Mdadm::new(r)?))),
     entry("meminfo", &[], |r, _| Ok(Box::new(Meminfo::new(r)))),
     entry("meminfo_numa", &[], |r, _| Ok(Box::new(MeminfoNuma::new(r)?))),
@@ -123,11 +130,14 @@ pub const SOURCES: &[Entry] = &[
     entry("netstat", netstat::FLAGS, |r, s| Ok(Box::new(Netstat::new(r, s)))),
     entry("nfs", &[], |r, _| Ok(Box::new(nfs::client(r)))),
     entry("nfsd", &[], |r, _| Ok(Box::new(nfs::server(r)))),
+    entry("numa", &[], |r, _| Ok(Box::new(Numa::new(r)?))),
     entry("nvme", &[], |r, _| Ok(Box::new(Nvme::new(r)?))),
     entry("os", &[], |r, _| Ok(Box::new(Os::new(r)))),
+    entry("pcie", &[], |r, _| Ok(Box::new(Pcie::new(r)?))),
     entry("powersupplyclass", power_supply::FLAGS, |r, s| Ok(Box::new(PowerSupply::new(r, s)?))),
     entry("pressure", &[], |r, _| Ok(Box::new(Pressure::new(r)))),
     opt_in("processes", &[], |r, _| Ok(Box::new(Processes::new(r)))),
+    entry("rapl", rapl::FLAGS, |r, s| Ok(Box::new(Rapl::new(r, s)?))),
     entry("schedstat", &[], |r, s| Ok(Box::new(schedstat::open(r, s)?))),
     entry("sockstat", &[], |r, _| Ok(Box::new(Sockstat::new(r)))),
     entry("softnet", &[], |r, s| Ok(Box::new(softnet::open(r, s)?))),

@@ -36,3 +36,13 @@ fn link() {
 fn config() {
     replay("config", model::config);
 }
+
+#[test]
+fn openmetrics() {
+    replay("openmetrics", model::openmetrics);
+}
+
+#[test]
+fn textfile() {
+    replay("textfile", model::textfile);
+}

@@ -89,7 +89,7 @@ impl Counter {
 }
 
 /// `dimmN` or `rankN` directories of a controller.
-fn dimms(controller: &Path) -> Vec<(String, PathBuf)> {
+pub(crate) fn dimms(controller: &Path) -> Vec<(String, PathBuf)> {
     let of = |prefix: &str| -> Vec<(String, PathBuf)> {
         let found = numbered(controller, prefix).unwrap_or_default().into_iter();
         found.map(|(number, path)| (format!("{prefix}{number}"), path)).collect()
