@@ -23,7 +23,7 @@ struct Resource {
 }
 
 pub(crate) struct CgroupPressure {
-    root: PathBuf,
+    dir: PathBuf,
     groups: Vec<PathBuf>,
     resources: Vec<Resource>,
     waiting: Family,
@@ -37,7 +37,7 @@ impl CgroupPressure {
             Family::new(&name, Kind::Counter, help)
         };
         let mut pressure = CgroupPressure {
-            root: root.sysfs.join("fs/cgroup"),
+            dir: root.sysfs.join("fs/cgroup"),
             groups: Vec::new(),
             resources: Vec::new(),
             waiting: counter("waiting", "Seconds in which some task of the group waited."),
@@ -67,7 +67,7 @@ fn groups(dir: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), Read
 impl Source for CgroupPressure {
     fn read(&mut self, page: &mut Page) -> Result<(), ReadError> {
         if self.resources.is_empty() {
-            return Err(ReadError::NoData(self.root.clone()));
+            return Err(ReadError::NoData(self.dir.clone()));
         }
         for resource in &mut self.resources {
             resource.totals = match Totals::read(&mut resource.file) {
@@ -95,19 +95,25 @@ impl Source for CgroupPressure {
 
     fn discover(&mut self) -> Result<(), ReadError> {
         let mut found = Vec::new();
-        groups(&self.root, DEPTH, &mut found)?;
+        // Where systemd also mounts the old hierarchies, the new one is beneath.
+        let root = match self.dir.join("unified/cgroup.controllers").is_file() {
+            true => self.dir.join("unified"),
+            false => self.dir.clone(),
+        };
+        groups(&root, DEPTH, &mut found)?;
         if found == self.groups {
             return Ok(());
         }
-        let CgroupPressure { root, resources, waiting, stalled, .. } = self;
+        let CgroupPressure { resources, waiting, stalled, .. } = self;
         resources.clear();
         for group in &found {
-            let name = group.strip_prefix(&*root).unwrap_or(group).to_string_lossy();
+            // A name that is not UTF-8 could be shown as another one is.
+            let Some(name) = group.strip_prefix(&root).unwrap_or(group).to_str() else { continue };
             for resource in RESOURCES {
                 let file = group.join(format!("{resource}.pressure"));
                 // No file for a controller that is off, nor for groups of v1.
                 if file.is_file() {
-                    let labels = [("cgroup", &*name), ("resource", resource)];
+                    let labels = [("cgroup", name), ("resource", resource)];
                     resources.push(Resource {
                         file: Lines::in_one_piece(file),
                         waiting: waiting.series(&labels),

@@ -68,8 +68,11 @@ impl Interrupts {
         self.cpus.clear();
         for word in words(line) {
             let cpu: Option<u32> = number(word.strip_prefix(b"CPU"));
-            let cpu = cpu.ok_or_else(|| Fault::new(word, "CPU and a number"))?;
-            self.cpus.push(cpu.to_string());
+            let cpu = cpu.ok_or_else(|| Fault::new(word, "CPU and a number"))?.to_string();
+            if self.cpus.contains(&cpu) {
+                return Err(Fault::new(word, "each CPU once"));
+            }
+            self.cpus.push(cpu);
         }
         self.heading.extend_from_slice(line);
         // Series of other CPUs are of no use now.
@@ -144,7 +147,9 @@ impl Text for Interrupts {
             return Ok(());
         }
         let mut rows = std::mem::take(&mut self.rows);
-        if let Some((row, _)) = rows.row(name, Row::default) {
+        // What is not UTF-8 is shown with U+FFFD; two such names may be one.
+        let shown = String::from_utf8_lossy(name);
+        if let Some((row, _)) = rows.row(shown.as_bytes(), Row::default) {
             if *row.tail != *tail {
                 *row = self.render(name, tail);
             }

@@ -101,7 +101,8 @@ impl Mdstat {
             return Err(Fault::new(line, "an array, a colon and its state"));
         };
         self.name.clear();
-        self.name.extend_from_slice(name);
+        // What is not UTF-8 is shown with U+FFFD; two such names may be one.
+        self.name.extend_from_slice(String::from_utf8_lossy(name).as_bytes());
         let disks = |flag: &[u8]| line.windows(flag.len()).filter(|at| *at == flag).count() as u64;
         let is = |word: &[u8]| disks(word) > 0;
         self.figures = Figures {
@@ -285,7 +286,7 @@ impl Mdadm {
         let mut found = entries(&self.block)?;
         found.retain(|dir| {
             let name = dir.file_name().unwrap_or_default().as_encoded_bytes();
-            name.starts_with(b"md") && dir.join("md").is_dir()
+            name.starts_with(b"md") && name.is_ascii() && dir.join("md").is_dir()
         });
         if self.arrays.iter().map(|array| &array.dir).eq(&found) {
             return Ok(());

@@ -104,12 +104,13 @@ impl Mounts {
         let address = address.map_or(&b""[..], Vec::as_slice);
         let Mounts { families, mounts, points, block, key, .. } = self;
         key.clear();
+        // What is not UTF-8 is shown with U+FFFD; two such mounts may be one.
         for part in [&block.export, protocol, address] {
-            key.extend_from_slice(part);
+            key.extend_from_slice(String::from_utf8_lossy(part).as_bytes());
             key.push(0);
         }
         let length = key.len();
-        key.extend_from_slice(&block.point);
+        key.extend_from_slice(String::from_utf8_lossy(&block.point).as_bytes());
         points.row(key, || families.point(&block.export, protocol, address, &block.point));
         key.truncate(length);
         if block.transports == 0 {

@@ -73,7 +73,9 @@ impl Source for Xfs {
 
     fn discover(&mut self) -> Result<(), ReadError> {
         let mut found = entries(&self.dir)?;
-        found.retain(|dir| dir.join("stats/stats").is_file());
+        found.retain(|dir| {
+            dir.file_name().is_some_and(|name| name.is_ascii()) && dir.join("stats/stats").is_file()
+        });
         if self.mounted.iter().map(|mounted| &mounted.dir).eq(&found) {
             self.mounted.iter_mut().for_each(|mounted| mounted.lines.look_again());
             return Ok(());

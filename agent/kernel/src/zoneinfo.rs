@@ -76,7 +76,8 @@ impl Zoneinfo {
         self.zone.clear();
         self.zone.extend_from_slice(node);
         self.zone.push(b' ');
-        self.zone.extend_from_slice(zone);
+        // What is not UTF-8 is shown with U+FFFD; two such names may be one.
+        self.zone.extend_from_slice(String::from_utf8_lossy(zone).as_bytes());
         if let Some((row, _)) = self.rows.row(&self.zone, || Row::new(node, zone)) {
             row.values.iter_mut().for_each(|(_, value)| *value = None);
             row.protection.iter_mut().for_each(|(_, value)| *value = None);

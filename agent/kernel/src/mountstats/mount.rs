@@ -211,16 +211,16 @@ impl Mount {
         line: &[u8],
     ) -> Result<(), Fault> {
         let Mount { labels, operations, .. } = self;
-        let name = key.strip_suffix(b":").unwrap_or(key);
+        let name = String::from_utf8_lossy(key.strip_suffix(b":").unwrap_or(key));
         let make = || {
-            let label = ("operation", text(name));
+            let label = ("operation", name.clone().into_owned());
             let series = series(&families.operation, labels, Some(label));
             Part { series, values: [0; OPERATION.len()] }
         };
-        let Some((part, _)) = operations.row(name, make) else { return Ok(()) };
+        let Some((part, _)) = operations.row(name.as_bytes(), make) else { return Ok(()) };
         for (slot, (column, ..)) in part.values.iter_mut().zip(OPERATION) {
             let figure = number(words(line).nth(column + 1));
-            *slot = figure.ok_or_else(|| Fault::new(name, "8 whole numbers of an operation"))?;
+            *slot = figure.ok_or_else(|| Fault::new(&*name, "8 whole numbers of an operation"))?;
         }
         Ok(())
     }
