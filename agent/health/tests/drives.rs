@@ -56,6 +56,7 @@ fn snapshot(drives: Vec<Drive>) -> Snapshot {
 fn observed(snapshot: &Snapshot) -> Observations<'_> {
     Observations {
         now: at(0),
+        elapsed: std::time::Duration::from_secs(1),
         snapshot: Some(snapshot),
         link: Link::Connected,
         kernel: None,

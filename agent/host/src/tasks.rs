@@ -37,6 +37,7 @@ const LETTING_GO: Duration = Duration::from_millis(1500);
 #[derive(Debug)]
 pub(crate) struct Setup {
     pub(crate) root: PathBuf,
+    pub(crate) state: Option<PathBuf>,
     pub(crate) source: Source,
     pub(crate) settings: Settings,
     pub(crate) sockets: Sockets,
@@ -56,8 +57,8 @@ pub(crate) async fn run(setup: Setup) -> Result<()> {
     let publish_drives = Box::new(move |next| drop(to.send_replace(next)));
     let device = setup.settings.device.clone();
     let asks = Asks::new(&setup.root);
-    let root = setup.root.clone();
-    let bus = Bus::start(setup.root, setup.settings, Arc::clone(&records), publish);
+    let (root, shared) = (setup.root.clone(), Arc::clone(&records));
+    let bus = Bus::start(setup.root, setup.state, setup.settings, shared, publish);
     let bus = bus.with_context(|| {
         format!("{}: stop the other agent; one at a time may ask the BMC", device.display())
     })?;

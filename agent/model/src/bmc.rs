@@ -291,6 +291,14 @@ pub struct SelRecord {
     pub text: String,
     /// The 16 bytes in hex.
     pub raw: String,
+    /// Which log of this BMC: grows when it was cleared. A BMC without a clock writes the same bytes
+    /// again, and they are news all the same.
+    #[serde(default)]
+    pub epoch: u32,
+    /// Whether it was found when the log was read again after a while, so that it may be old; a record
+    /// that came while the root half watched is not.
+    #[serde(default)]
+    pub backlog: bool,
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What stands on the page besides the kernel's sources: `ipmi_*` and `socle_*`.
 
+pub(crate) mod doors;
 pub(crate) mod ipmi;
 pub(crate) mod nvme;
 pub(crate) mod own;

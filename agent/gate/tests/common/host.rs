@@ -287,6 +287,8 @@ pub(crate) fn record(head: u64, text: &str) -> SelRecord {
         offset: 2,
         asserted: true,
         text: text.into(),
+        epoch: 0,
+        backlog: false,
         raw: format!("{head:04x}02000000000020000404010152ffff"),
     }
 }

@@ -101,10 +101,11 @@ fn make_texts() -> Option<(String, String)> {
     ];
     let on = |name: &str| !OFF.contains(&name);
     let ours = common::page_of(on, &root, &common::settings(&flags));
-    // The path is in the help of families that have none of their own.
-    let ours = ours.replace(&corpus.display().to_string(), "collector/fixtures");
-    // The label `path` of rapl is the file's place as it was given.
-    let ours = ours.replace(&dir.path().display().to_string(), "collector/fixtures");
+    // The path is in the help of families that have none of their own, and the label `path` of rapl is the
+    // file's place as it was given.
+    let ours = [corpus.as_path(), dir.path()]
+        .into_iter()
+        .fold(ours, |page, place| page.replace(&place.display().to_string(), "collector/fixtures"));
     Some((ours, std::fs::read_to_string(corpus.join("e2e-output.txt")).unwrap()))
 }
 
