@@ -52,6 +52,7 @@ mod source;
 mod stat;
 mod table;
 mod textfile;
+pub mod texts;
 mod thermal_zone;
 mod time;
 mod timex;

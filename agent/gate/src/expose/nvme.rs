@@ -2,6 +2,7 @@
 
 use super::Rows;
 use crate::link::Hardware;
+use crate::past::Past;
 use jiff::Timestamp;
 use socle_model::drives::{Drive, DriveState, GROUP_WARNINGS, SmartLog, WARNINGS, celsius, set};
 use socle_model::metrics::{Page, Value};
@@ -64,7 +65,7 @@ const COUNTERS: [OfLog; 12] = [
 pub(crate) fn from_link(page: &mut Page, hardware: &Hardware, now: Timestamp) {
     let Some(snapshot) = &hardware.snapshot else { return };
     let link = &hardware.link;
-    let gone = |since: Timestamp| now.duration_since(since).as_secs_f64() > SILENCE_S;
+    let gone = |since: Past| now.duration_since(since.shown(now)).as_secs_f64() > SILENCE_S;
     if !link.up && link.since.is_some_and(gone) {
         return;
     }
