@@ -1,4 +1,5 @@
-//! `netclass`: the properties of network devices, `/sys/class/net`.
+//! `netclass`: the properties of network devices, `/sys/class/net`: what the kernel changes by itself at
+//! each reading, what only an administrator changes at a discovery.
 
 use crate::attr::{Attr, AttrFamily};
 use crate::class::{Latest, Words, add_existing, devices, must_exist, signed};
@@ -16,14 +17,18 @@ pub(crate) const FLAGS: &[Flag] =
 const FLAG_UP: i64 = 1;
 
 /// File and name of the numbers that are shown as they stand; the help is made of the name.
-const COLUMNS: [(&str, &str, Kind); 15] = [
-    ("addr_assign_type", "address_assign_type", Kind::Gauge),
+const COLUMNS: [(&str, &str, Kind); 5] = [
     ("carrier", "carrier", Kind::Gauge),
     ("carrier_changes", "carrier_changes_total", Kind::Counter),
     ("carrier_up_count", "carrier_up_changes_total", Kind::Counter),
     ("carrier_down_count", "carrier_down_changes_total", Kind::Counter),
-    ("dev_id", "device_id", Kind::Gauge),
     ("dormant", "dormant", Kind::Gauge),
+];
+
+/// The same of those that stay as the driver or an administrator sets them: they are read at a discovery.
+const STILL: [(&str, &str, Kind); 10] = [
+    ("addr_assign_type", "address_assign_type", Kind::Gauge),
+    ("dev_id", "device_id", Kind::Gauge),
     ("ifindex", "iface_id", Kind::Gauge),
     ("iflink", "iface_link", Kind::Gauge),
     ("link_mode", "iface_link_mode", Kind::Gauge),
@@ -61,6 +66,7 @@ struct Now {
 struct Found {
     devices: Vec<Device>,
     columns: Vec<AttrFamily>,
+    still: Vec<Still>,
     speed: Option<AttrFamily>,
 }
 
@@ -72,6 +78,30 @@ pub(crate) struct Netclass {
     info: Family,
     flags: Family,
     found: Found,
+}
+
+/// A family of numbers that were read at the last discovery.
+#[derive(PartialEq)]
+struct Still {
+    files: AttrFamily,
+    values: Latest<Vec<Option<i64>>>,
+}
+
+impl Still {
+    fn settle(&mut self) {
+        let files = self.files.files.iter_mut();
+        self.values.0 = files.map(|(_, file)| file.parsed(signed)).collect();
+    }
+
+    fn write(&self, page: &mut Page) {
+        page.family_of(&self.files.family, |page| {
+            for ((series, _), value) in self.files.files.iter().zip(&self.values.0) {
+                if let Some(value) = value {
+                    page.sample(series, *value);
+                }
+            }
+        });
+    }
 }
 
 fn property(name: &str, kind: Kind) -> AttrFamily {
@@ -133,7 +163,7 @@ impl Device {
 
 impl Source for Netclass {
     fn read(&mut self, page: &mut Page) -> Result<(), ReadError> {
-        let Found { devices, columns, speed } = &mut self.found;
+        let Found { devices, columns, still, speed } = &mut self.found;
         if devices.is_empty() {
             return must_exist(&self.dir);
         }
@@ -154,6 +184,7 @@ impl Source for Netclass {
             flags.for_each(|(series, flags)| page.sample(series, flags));
         });
         columns.iter_mut().for_each(|column| column.write(page, signed));
+        still.iter().for_each(|column| column.write(page));
         if let Some(speed) = speed {
             let least = if self.valid_speeds_only { 0 } else { i64::MIN };
             speed.write(page, |text| {
@@ -168,6 +199,13 @@ impl Source for Netclass {
         let mut found = Found {
             devices: Vec::new(),
             columns: COLUMNS.iter().map(|(_, name, kind)| property(name, *kind)).collect(),
+            still: STILL
+                .iter()
+                .map(|(_, name, kind)| Still {
+                    files: property(name, *kind),
+                    values: Latest(Vec::new()),
+                })
+                .collect(),
             speed: Some(property("speed_bytes", Kind::Gauge)),
         };
         for (name, dir) in devices(&self.dir)? {
@@ -180,6 +218,9 @@ impl Source for Netclass {
             for ((file, ..), column) in COLUMNS.iter().zip(&mut found.columns) {
                 add_existing(column, &label, dir.join(file));
             }
+            for ((file, ..), still) in STILL.iter().zip(&mut found.still) {
+                add_existing(&mut still.files, &label, dir.join(file));
+            }
             if let Some(speed) = &mut found.speed {
                 add_existing(speed, &label, dir.join("speed"));
             }
@@ -188,6 +229,7 @@ impl Source for Netclass {
         if self.found != found {
             self.found = found;
         }
+        self.found.still.iter_mut().for_each(Still::settle);
         Ok(())
     }
 }
