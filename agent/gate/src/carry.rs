@@ -92,6 +92,7 @@ mod tests {
             sources: vec![source],
             degraded: Vec::new(),
             checks: Vec::new(),
+            drives: Vec::new(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::events::{Events, Save};
-use crate::expose::{ipmi, own};
+use crate::expose::{ipmi, nvme, own};
 use crate::facts::FactsDesk;
 use crate::gzip::Piece;
 use crate::http::conn::told;
@@ -14,7 +14,9 @@ use axum::body::Bytes;
 use jiff::Timestamp;
 use socle_model::Status;
 use socle_model::bmc::{Degraded, SelRecord, Source};
-use socle_model::documents::{SENSORS_SCHEMA, STATUS_SCHEMA, SensorsDocument, StatusDocument};
+use socle_model::documents::{
+    SENSORS_SCHEMA, STATUS_SCHEMA, SensorLine, SensorsDocument, StatusDocument,
+};
 use socle_model::fault::one_line;
 use socle_model::metrics::{Page, cut};
 use std::path::PathBuf;
@@ -76,6 +78,11 @@ impl Verdict {
             own: Arc::default(),
             facts: None,
         }
+    }
+
+    /// Every sensor, for the status page.
+    pub(crate) fn readings(&self) -> &[SensorLine] {
+        &self.sensors.sensors
     }
 
     /// The sensors document as JSON; `None` when it cannot be written as such.
@@ -220,6 +227,7 @@ impl Task {
         }
         page.clear();
         own::verdict(&mut page, &status, &sensors.sensors, shown);
+        nvme::from_link(&mut page, &hardware, now);
         let own = Piece::following(&before.own, page.as_str());
         let sensors_json = OnceLock::new();
         self.verdict.send_replace(Arc::new(Verdict {

@@ -4,9 +4,12 @@
 mod beat;
 pub mod bus;
 pub mod device;
+pub mod ethtool;
 mod kept;
 mod log;
 mod manufacturer;
+pub mod nvme;
+pub mod powercap;
 pub mod presence;
 mod reading;
 mod records;

@@ -5,6 +5,7 @@ use crate::fault::{Report, Verdict};
 use crate::memory::Memory;
 use crate::observations::{Joined, NewEvent, Observations};
 use crate::place::place;
+use crate::rules::drive;
 use crate::rules::kernel::edac_place;
 use crate::spot::Spot;
 use socle_model::bmc::{SelRecord, Sensor};
@@ -38,6 +39,7 @@ pub(crate) fn collect(
     let mut news = News::default();
     log_records(seen, memory, &mut news);
     error_counts(seen, before, memory, &mut news);
+    drive::events(seen, before, &mut news.events);
     let mut turned = verdict_changes(seen, before, components);
     if turned.len() > MOST {
         let more = turned.len() - MOST;

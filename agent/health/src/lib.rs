@@ -28,6 +28,7 @@ pub fn judge(seen: &Observations<'_>, before: &Memory) -> Judgement {
     rules::bmc::judge(seen, &mut memory, &mut findings);
     rules::sensor::judge(seen, &mut memory, &mut findings, &mut sensors);
     rules::kernel::judge(seen, &mut memory, &mut findings, &mut sensors);
+    rules::drive::judge(seen, before, &mut memory, &mut findings, &mut sensors);
     rules::agent::judge(seen, &mut findings);
     let (status, components) =
         tree::grow(findings, &mut memory, seen.now, rules::bmc::complete(seen));

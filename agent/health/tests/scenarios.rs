@@ -75,6 +75,7 @@ fn snapshot(second: i64, sensors: Vec<Sensor>) -> Snapshot {
         sources: vec![],
         degraded: vec![],
         checks: vec![],
+        drives: vec![],
     }
 }
 

@@ -2,6 +2,7 @@
 //! IP socket and starts no process.
 
 mod args;
+mod asks;
 mod compose;
 mod config;
 mod doctor;

@@ -1,7 +1,7 @@
 //! The table `[metrics]` of socle.toml: its keys, its defaults, and which sources it turns on.
 
 use crate::topology::{Detail, cpus};
-use crate::{Entry, Root, SOURCES, Settings, SettingsError};
+use crate::{ELSEWHERE, Elsewhere, Entry, Root, SOURCES, Settings, SettingsError};
 use serde::Deserialize;
 use socle_model::settings::{ANY, Key, Kind, nearest};
 use std::collections::BTreeMap;
@@ -36,6 +36,14 @@ pub const KEYS: &[Key] = &[
         default: "\"auto\"",
         doc: "Per-CPU series by `cpu`, or sums by `core` (PACKAGE-CORE), `package` or NUMA `node`, which\n\
               leave out frequencies, throttling and cpu.info. `auto`: cpu up to 256 CPUs, node above.",
+    },
+    Key {
+        table: "metrics",
+        name: "textfile_dir",
+        kind: Kind::TextOrTexts,
+        default: "\"/var/lib/prometheus/node-exporter\"",
+        doc: "Folders whose *.prom files are shown as well, as node_exporter's textfile collector does it:\n\
+              one, or an array of several; `*`, `?` and `[a-z]` are patterns. Empty: none.",
     },
     Key {
         table: "metrics",
@@ -78,6 +86,8 @@ pub struct Metrics {
     pub exclude: Vec<String>,
     /// How per-CPU series are shown.
     pub cpu_detail: Detail,
+    /// Folders of the textfile source.
+    pub textfile_dir: Folders,
     /// Seconds until a page is answered.
     pub deadline_s: f64,
     /// Most series of one source.
@@ -93,9 +103,31 @@ impl Default for Metrics {
             enable: Vec::new(),
             exclude: Vec::new(),
             cpu_detail: Detail::Auto,
+            textfile_dir: Folders::One(crate::textfile::DEFAULT.to_owned()),
             deadline_s: 5.0,
             series_max: 20_000,
             filters: BTreeMap::new(),
+        }
+    }
+}
+
+/// One folder, or several.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Folders {
+    /// One.
+    One(String),
+    /// Several.
+    Several(Vec<String>),
+}
+
+impl Folders {
+    /// All of them. No folder at all is one of an empty name: an empty list stands for the default.
+    fn list(&self) -> Vec<String> {
+        match self {
+            Folders::One(folder) => vec![folder.clone()],
+            Folders::Several(folders) if folders.is_empty() => vec![String::new()],
+            Folders::Several(folders) => folders.clone(),
         }
     }
 }
@@ -117,8 +149,12 @@ impl Metrics {
     /// Names the source or filter that does not exist, and the nearest that does.
     pub fn settings(&self) -> Result<Settings, SettingsError> {
         for name in [&self.collectors, &self.enable, &self.exclude].into_iter().flatten() {
-            if !SOURCES.iter().any(|entry| entry.name == name) {
-                let nearest = nearest(name, SOURCES.iter().map(|entry| entry.name));
+            let names = || {
+                let elsewhere = ELSEWHERE.iter().map(|one| one.name);
+                SOURCES.iter().map(|entry| entry.name).chain(elsewhere)
+            };
+            if !names().any(|one| one == name) {
+                let nearest = nearest(name, names());
                 return Err(SettingsError::Source { name: name.clone(), nearest });
             }
         }
@@ -127,7 +163,11 @@ impl Metrics {
             Filter::Switch(on) => on.to_string(),
         };
         let filters = self.filters.iter().map(|(flag, filter)| (flag.clone(), text(filter)));
-        Ok(Settings { cpu_detail: self.cpu_detail, ..Settings::new(filters.collect())? })
+        Ok(Settings {
+            cpu_detail: self.cpu_detail,
+            textfile_dir: self.textfile_dir.list(),
+            ..Settings::new(filters.collect())?
+        })
     }
 
     /// Most series of one source on this machine: enough for every CPU where each is asked for.
@@ -141,14 +181,21 @@ impl Metrics {
 
     /// The sources that are on, in the order of the page.
     pub fn sources(&self) -> impl Iterator<Item = &'static Entry> {
-        SOURCES.iter().filter(|entry| {
-            let name = |names: &[String]| names.iter().any(|name| name == entry.name);
-            let chosen = match self.collectors.is_empty() {
-                true => entry.on_by_default || name(&self.enable),
-                false => name(&self.collectors),
-            };
-            chosen && !name(&self.exclude)
-        })
+        SOURCES.iter().filter(|entry| self.chosen(entry.name, entry.on_by_default))
+    }
+
+    /// Those on top that this room does not have.
+    pub fn elsewhere(&self) -> impl Iterator<Item = &'static Elsewhere> {
+        ELSEWHERE.iter().filter(|one| self.chosen(one.name, false))
+    }
+
+    fn chosen(&self, source: &str, on_by_default: bool) -> bool {
+        let name = |names: &[String]| names.iter().any(|name| name == source);
+        let chosen = match self.collectors.is_empty() {
+            true => on_by_default || name(&self.enable),
+            false => name(&self.collectors),
+        };
+        chosen && !name(&self.exclude)
     }
 }
 
@@ -168,6 +215,10 @@ mod tests {
             ..Metrics::default()
         };
         assert_eq!(names(&few), ["stat"]);
+        let none = |metrics: &Metrics| metrics.elsewhere().next().is_none();
+        let more = Metrics { enable: texts(&["systemd"]), ..Metrics::default() };
+        assert!(none(&Metrics::default()) && none(&few) && !none(&more));
+        assert!(more.settings().is_ok() && names(&more) == all);
         let wrong = Metrics { enable: texts(&["hwmoon"]), ..Metrics::default() };
         let error = wrong.settings().unwrap_err().to_string();
         assert!(error.contains("\"hwmoon\"") && error.contains("that exists is hwmon"), "{error}");

@@ -12,6 +12,7 @@ pub struct Root {
     udev: PathBuf,
     /// A file that sources of the same root share.
     pub(crate) stat: ProcStat,
+    base: PathBuf,
 }
 
 impl Root {
@@ -25,7 +26,7 @@ impl Root {
     #[must_use]
     pub fn at(dir: impl AsRef<Path>) -> Self {
         let dir = dir.as_ref();
-        Self::with(dir.join("proc"), dir.join("sys"), dir, dir.join("run/udev/data"))
+        Self::with(dir.join("proc"), dir.join("sys"), dir, dir.join("run/udev/data")).below(dir)
     }
 
     /// Each directory named.
@@ -43,13 +44,33 @@ impl Root {
             sysfs: sysfs.into(),
             rootfs: rootfs.into(),
             udev: udev.into(),
+            base: PathBuf::from("/"),
         }
+    }
+
+    /// The same, with the paths that the configuration names below `dir`, so that nothing outside of a
+    /// tree is read.
+    #[must_use]
+    pub fn below(self, dir: impl Into<PathBuf>) -> Self {
+        Root { base: dir.into(), ..self }
+    }
+
+    /// Where the paths of the configuration begin.
+    #[must_use]
+    pub fn base(&self) -> &Path {
+        &self.base
     }
 
     /// Where the host's `/` is mounted: the prefix of every mount point.
     #[must_use]
     pub fn rootfs(&self) -> &Path {
         &self.rootfs
+    }
+
+    /// The host's /sys.
+    #[must_use]
+    pub fn sysfs(&self) -> &Path {
+        &self.sysfs
     }
 
     /// udev's data base.

@@ -4,6 +4,7 @@
 //! A field that is added must carry `#[serde(default)]`, so that a newer gate reads an older host.
 
 use crate::documents::Check;
+use crate::drives::Drive;
 use crate::reading::{Absent, Quantity, Thresholds};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,9 @@ pub struct Snapshot {
     pub degraded: Vec<Degraded>,
     /// The root half's own share of `socle doctor`.
     pub checks: Vec<Check>,
+    /// NVMe drives; none from a root half that does not ask them.
+    #[serde(default)]
+    pub drives: Vec<Drive>,
 }
 
 /// One source's state, as the contract's status document shows it.

@@ -32,6 +32,8 @@ pub enum Kind {
     Word(&'static [&'static str]),
     /// An array of strings.
     Texts,
+    /// A string, or an array of them.
+    TextOrTexts,
     /// A whole number within bounds.
     Integer(i64, i64),
     /// A number within bounds.
@@ -228,6 +230,8 @@ fn kind_fault(kind: Kind, value: &DeValue<'_>) -> Option<String> {
         Kind::Word(words) => format!("one of {} is wanted", words.join(", ")),
         Kind::Texts if is_texts(value) => return None,
         Kind::Texts => "an array of strings is wanted".into(),
+        Kind::TextOrTexts if value.is_str() || is_texts(value) => return None,
+        Kind::TextOrTexts => "a string, or an array of strings, is wanted".into(),
         Kind::Integer(low, high) if integer(value).is_some_and(|n| (low..=high).contains(&n)) => {
             return None;
         }

@@ -36,3 +36,8 @@ fn link() {
 fn config() {
     replay("config", model::config);
 }
+
+#[test]
+fn openmetrics() {
+    replay("openmetrics", model::openmetrics);
+}

@@ -13,4 +13,5 @@ mod hostile;
 mod live;
 mod rack;
 mod sources;
+mod textfile;
 mod texts;

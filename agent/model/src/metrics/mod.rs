@@ -1,7 +1,10 @@
 //! The exposition grammar: families, series with their label text rendered once, and a page in
 //! Prometheus' text format 0.0.4 that is written without allocating per sample.
 
+pub mod exposition;
+pub mod openmetrics;
 pub mod parse;
+pub mod strict;
 
 use std::fmt::Write as _;
 
@@ -11,6 +14,8 @@ use std::fmt::Write as _;
 pub enum Kind {
     Counter,
     Gauge,
+    Histogram,
+    Summary,
     Untyped,
 }
 
@@ -21,6 +26,8 @@ impl Kind {
         match self {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+            Kind::Summary => "summary",
             Kind::Untyped => "untyped",
         }
     }
@@ -51,7 +58,13 @@ impl Family {
     /// A series of this family. Label values may be anything: see [`escape_into`].
     #[must_use]
     pub fn series(&self, labels: &[(&str, &str)]) -> Series {
-        let mut text = String::from(&*self.name);
+        self.part("", labels)
+    }
+
+    /// A series of a histogram's or summary's part: `_bucket`, `_sum`, `_count`.
+    #[must_use]
+    pub fn part(&self, suffix: &str, labels: &[(&str, &str)]) -> Series {
+        let mut text = format!("{}{suffix}", self.name);
         for (n, (label, value)) in labels.iter().enumerate() {
             text.push(if n == 0 { '{' } else { ',' });
             text.push_str(label);

@@ -2,12 +2,13 @@
 
 use super::print;
 use crate::agent::say;
-use crate::cli::CollectArgs;
+use crate::cli::{CollectArgs, PageFormat};
 use anyhow::{Context, Result, bail};
 use socle_kernel::config::{KEYS, Metrics};
 use socle_kernel::{Entry, Outcomes, ReadError, Root, Settings};
 use socle_model::fault::Chain;
-use socle_model::metrics::{Page, cut};
+use socle_model::metrics::openmetrics::{self, EOF};
+use socle_model::metrics::{Page, cut, strict};
 use socle_model::settings::{Fault, Fragment, merge_one};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,7 +29,13 @@ pub(crate) fn run(args: &CollectArgs) -> Result<ExitCode> {
         }
     }
     let metrics = configuration(args)?;
-    print(&collect(&root(args), &metrics)?)?;
+    let mut text = collect(&root(args), &metrics, args.format)?;
+    if args.format == PageFormat::OpenMetrics {
+        let page = std::mem::take(&mut text);
+        openmetrics::append(&mut text, &page);
+        text.push_str(EOF);
+    }
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -42,6 +49,7 @@ fn root(args: &CollectArgs) -> Root {
         args.rootfs.as_deref().unwrap_or(root),
         or(&args.udev, "run/udev/data"),
     )
+    .below(root)
 }
 
 /// The table `[metrics]` of the configuration, then the flags.
@@ -124,7 +132,7 @@ fn all(faults: &[Fault]) -> anyhow::Error {
 }
 
 /// Reads the sources one after the other and writes what gate's `/metrics/node` would show.
-fn collect(root: &Root, metrics: &Metrics) -> Result<String> {
+fn collect(root: &Root, metrics: &Metrics, format: PageFormat) -> Result<String> {
     let settings = metrics.settings()?;
     let deadline = Instant::now() + Duration::from_secs_f64(metrics.deadline_s);
     let limit = metrics.series_limit(root);
@@ -137,7 +145,11 @@ fn collect(root: &Root, metrics: &Metrics) -> Result<String> {
         match read {
             Ok(page) => {
                 let (kept, samples) = cut(page.as_str(), limit);
-                text.push_str(kept);
+                match (format, entry.name) {
+                    // Text of another hand.
+                    (PageFormat::OpenMetrics, "textfile") => text.push_str(&strict::tidy(kept)),
+                    _ => text.push_str(kept),
+                }
                 if let Some(dropped) = samples.checked_sub(limit).filter(|n| *n > 0) {
                     say(&format!("{}: {dropped} series beyond series_max left out", entry.name));
                 }
@@ -145,6 +157,11 @@ fn collect(root: &Root, metrics: &Metrics) -> Result<String> {
             Err(Failure::Absent) => {}
             Err(Failure::Failed(why)) => say(&format!("{}: {why}", entry.name)),
         }
+    }
+    for one in metrics.elsewhere() {
+        let name = one.name;
+        say(&format!("{name}: needs more than files; only the page of a running agent has it"));
+        outcomes.push((name, Duration::ZERO, false));
     }
     let mut page = Page::default();
     Outcomes::new(outcomes.iter().map(|(name, ..)| *name)).write(&mut page, &outcomes);
@@ -172,19 +189,25 @@ fn read(
     let (give, take) = mpsc::channel();
     let work = move || {
         let mut page = Page::default();
+        let mut faults = Vec::new();
         let outcome = (entry.open)(&root, &settings).and_then(|mut one| {
             one.catch_up();
-            one.read(&mut page)
+            one.read(&mut page)?;
+            faults = one.faults();
+            Ok(())
         });
         // Nobody waits any more when the deadline has passed.
-        let _ = give.send(outcome.map(|()| page));
+        let _ = give.send(outcome.map(|()| (page, faults)));
     };
     let thread = std::thread::Builder::new().name(entry.name.into()).spawn(work);
     thread.context("starting a thread to read with")?;
     // What hung before this one has used the deadline up; that must not cost this one its turn.
     let patience = deadline.saturating_duration_since(Instant::now()).max(LEAST);
     Ok(match take.recv_timeout(patience) {
-        Ok(Ok(page)) => Ok(page),
+        Ok(Ok((page, faults))) => {
+            faults.iter().for_each(|fault| say(&format!("{}: {fault}", entry.name)));
+            Ok(page)
+        }
         Ok(Err(ReadError::NoData(_))) => Err(Failure::Absent),
         Ok(Err(error)) => Err(Failure::Failed(Chain(&error).to_string())),
         Err(_) => Err(Failure::Failed("not read in time (metrics.deadline_s)".into())),
