@@ -117,7 +117,7 @@ pub fn textfile(data: &[u8]) {
     // What is good is good as a whole, and each family stands there once.
     let mut names: Vec<&str> = found.families.iter().map(|family| family.name).collect();
     names.sort_unstable();
-    assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "a family twice");
+    assert!(names.windows(2).all(|pair| pair.first() != pair.last()), "a family twice");
     let samples: usize = found.families.iter().map(|family| family.samples.len()).sum();
     assert!(samples < lines, "no more samples than lines");
     for family in &found.families {
