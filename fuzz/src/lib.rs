@@ -1,6 +1,7 @@
 //! What the fuzz targets run: one file per room, shared with the rooms' replay tests.
 
 pub mod ipmi;
+pub mod kernel;
 pub mod model;
 
 use peak_alloc::PeakAlloc;

@@ -1,13 +1,13 @@
-//! Frames of the link, configuration files and textfiles as a stranger writes them. Also run by
+//! Frames of the link, configuration files, pages and textfiles as a stranger writes them. Also run by
 //! agent/model/tests/corpus_replay.rs.
 
 use socle_model::link::{
     Answer, Call, DEPTH_LIMIT, Envelope, FrameError, Frames, REQUEST_LIMIT, Records, Seen,
     error_frame,
 };
-use socle_model::metrics::exposition;
-use socle_model::metrics::parse::parse;
+use socle_model::metrics::{exposition, openmetrics::append, parse::parse, strict::tidy};
 use socle_model::settings::{Fragment, Half, Key, Kind, merge};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a reader makes of bytes that come in pieces of `piece`.
 fn frames(data: &[u8], piece: usize) -> (Vec<Vec<u8>>, Option<FrameError>) {
@@ -70,6 +70,7 @@ const KEYS: &[Key] = &[
     key("device", Kind::Text, "\"/dev/ipmi0\""),
     key("word", Kind::Word(&["auto", "cpu"]), "\"auto\""),
     key("names", Kind::Texts, "[]"),
+    key("listen", Kind::TextOrTexts, "[]"),
     key("interval_s", Kind::Integer(1, 3600), "30"),
     key("bus_share", Kind::Number(0.01, 1.0), "0.2"),
     key("flag", Kind::TextOrBool, "true"),
@@ -104,6 +105,54 @@ pub fn config(data: &[u8]) {
     }
 }
 
+/// Every sample of a page, values by their bits.
+fn samples(page: &str) -> Vec<(String, BTreeMap<String, String>, u64)> {
+    let parsed = parse(page).unwrap_or_default();
+    let mut found: Vec<_> =
+        parsed.samples.into_iter().map(|one| (one.name, one.labels, one.value.to_bits())).collect();
+    found.sort();
+    found
+}
+
+/// What a type's samples may be called beyond the family's name.
+fn suffixes(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "counter" => &["_total"],
+        "histogram" => &["_bucket", "_sum", "_count"],
+        "summary" => &["", "_sum", "_count"],
+        _ => &[""],
+    }
+}
+
+/// The input as a page of text format 0.0.4, tidied and turned into OpenMetrics.
+pub fn openmetrics(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let page = tidy(text);
+    let mut out = String::new();
+    append(&mut out, &page);
+    assert!(parse(&page).is_ok() && parse(&out).is_ok(), "{page}\n{out}");
+    assert_eq!(samples(&page), samples(&out), "{page}\n{out}");
+    assert!(out.is_empty() || out.ends_with('\n'));
+    let (mut seen, mut family, mut kind) = (BTreeSet::new(), "", "unknown");
+    for line in out.lines() {
+        let mut words = line.splitn(4, ' ');
+        match (words.next(), words.next(), words.next(), words.next()) {
+            (Some("#"), Some("HELP"), Some(name), Some(_)) => family = name,
+            (Some("#"), Some("TYPE"), Some(name), Some(word)) => {
+                (family, kind) = (name, word);
+                // The same name in two families of the input is the input's own fault.
+                let fresh = seen.insert(name.to_owned());
+                assert!(fresh || text.matches(name).count() > 2, "{name} twice:\n{page}\n{out}");
+            }
+            _ => {
+                let name = line.split(['{', ' ']).next().unwrap_or_default();
+                let good = suffixes(kind).iter().any(|s| name.strip_prefix(family) == Some(s));
+                assert!(good, "{line} under {kind} {family}:\n{out}");
+            }
+        }
+    }
+}
+
 /// The input as a file of the textfile source.
 pub fn textfile(data: &[u8]) {
     let lines = data.iter().filter(|byte| **byte == b'\n').count() + 1;
@@ -117,7 +166,10 @@ pub fn textfile(data: &[u8]) {
     // What is good is good as a whole, and each family stands there once.
     let mut names: Vec<&str> = found.families.iter().map(|family| family.name).collect();
     names.sort_unstable();
-    assert!(names.windows(2).all(|pair| pair.first() != pair.last()), "a family twice");
+    assert!(
+        names.iter().zip(names.iter().skip(1)).all(|(one, next)| one != next),
+        "a family twice"
+    );
     let samples: usize = found.families.iter().map(|family| family.samples.len()).sum();
     assert!(samples < lines, "no more samples than lines");
     for family in &found.families {

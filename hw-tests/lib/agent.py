@@ -28,10 +28,10 @@ def binaries():
 class Agent:
     """A running agent; `ask` runs a command of its CLI."""
 
-    def __init__(self, folder, device, root=None):
+    def __init__(self, folder, device, root=None, extra=""):
         self.folder = pathlib.Path(folder)
         self.state = self.folder / "state"
-        (self.folder / "socle.toml").write_text(f'[ipmi]\ndevice = "{device}"\ninterval_s = 1\n')
+        (self.folder / "socle.toml").write_text(f'[ipmi]\ndevice = "{device}"\ninterval_s = 1\n{extra}')
         self.log = open(self.folder / "agent.log", "wb")
         self.process = subprocess.Popen(
             [binaries() / "socle", "run", "--config", self.folder / "socle.toml", "--state", self.state,

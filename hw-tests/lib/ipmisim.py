@@ -49,7 +49,7 @@ def free_port(kind=socket.SOCK_STREAM):
 class Sim:
     """One running ipmi_sim; `lan`, `serial`, `console` are its ports, `folder` its files."""
 
-    def __init__(self, folder, emu, sel=None, serial=None):
+    def __init__(self, folder, emu, sel=None, serial=None, extra=""):
         self.folder = pathlib.Path(folder)
         self.lan, self.serial = free_port(socket.SOCK_DGRAM), serial or free_port()
         self.console = free_port()
@@ -63,7 +63,7 @@ class Sim:
         chassis.chmod(0o755)
         (self.folder / "bmc.emu").write_text(emu)
         (self.folder / "lan.conf").write_text(
-            LAN_CONF.format(lan=self.lan, serial=self.serial, console=self.console, chassis=chassis))
+            LAN_CONF.format(lan=self.lan, serial=self.serial, console=self.console, chassis=chassis) + extra)
         self.start()
 
     def start(self):
@@ -130,10 +130,10 @@ class Sim:
 
 
 @contextlib.contextmanager
-def running(emu, sel=None, serial=None):
-    """A sim for the length of a `with` block; `serial` asks for that port."""
+def running(emu, sel=None, serial=None, extra=""):
+    """A sim for the length of a `with` block; `serial` asks for that port, `extra` are lines of its configuration."""
     with tempfile.TemporaryDirectory(prefix="socle-bmc-") as temporary:
-        sim = Sim(temporary, emu, sel, serial)
+        sim = Sim(temporary, emu, sel, serial, extra)
         try:
             yield sim
         finally:

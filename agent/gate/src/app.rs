@@ -1,13 +1,14 @@
 //! What the HTTP side sees of the rest.
 
 use crate::events::{Events, Line};
-use crate::expose::own;
+use crate::expose::{doors, own};
 use crate::http::metrics::Moment;
 use crate::link::Hardware;
 use crate::pool::Pool;
 use crate::scrape::Scraper;
 use crate::sources;
 use crate::verdict::Verdict;
+use crate::web::Web;
 use jiff::Timestamp;
 use socle_model::documents::StatusDocument;
 use socle_model::metrics::Page;
@@ -47,6 +48,8 @@ pub(crate) struct App {
     pub(crate) moment: Moment,
     /// The reading threads.
     pub(crate) pool: Arc<Pool>,
+    /// `web.yml` in force.
+    pub(crate) web: Arc<Web>,
     /// The root directory, for `socle doctor`.
     pub(crate) root: PathBuf,
     /// The state folder.
@@ -117,6 +120,7 @@ impl App {
         let counts = self.lock_events().counts().clone();
         let mut page = Page::default();
         own::live(&mut page, &self.lines(now), &counts, now);
+        doors::write(&mut page, self.web.refused.counts(), self.web.expiry_seconds(now));
         text.push_str(page.as_str());
     }
 

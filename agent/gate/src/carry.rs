@@ -2,15 +2,11 @@
 //! readings age, it does not take them away.
 
 use crate::expose::ipmi::stale;
-use crate::link::{Hardware, Swept};
+use crate::link::Hardware;
+use crate::past::Past;
 use jiff::{SignedDuration, Timestamp};
 use socle_model::bmc::{Bmc, Snapshot};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::time::Instant;
-
-/// The clock was set when it moved by more than this beside the one that nobody sets.
-const STEP: Duration = Duration::from_secs(2);
 
 /// Whether this is the word of a root half that has yet to end its first sweep.
 fn unread(bmc: &Bmc) -> bool {
@@ -18,22 +14,6 @@ fn unread(bmc: &Bmc) -> bool {
         Bmc::Starting => true,
         Bmc::Present(data) => data.swept_at.is_none(),
         Bmc::Absent | Bmc::Unknown { .. } => false,
-    }
-}
-
-impl Swept {
-    /// A sweep that ended `on`, heard of now.
-    fn heard(on: Timestamp) -> Self {
-        let age = Duration::try_from(Timestamp::now().duration_since(on)).unwrap_or_default();
-        let now = Instant::now();
-        Swept { on, at: now.checked_sub(age).unwrap_or(now) }
-    }
-
-    /// By how much the clock was set since; zero while it runs as it should.
-    fn step(&self, now: Timestamp) -> SignedDuration {
-        let ran = SignedDuration::try_from(self.at.elapsed()).unwrap_or(SignedDuration::MAX);
-        let step = now.duration_since(self.on).saturating_sub(ran);
-        if step.unsigned_abs() > STEP { step } else { SignedDuration::ZERO }
     }
 }
 
@@ -65,10 +45,10 @@ impl Hardware {
         }
         let on = snapshot.bmc.data().and_then(|data| data.swept_at);
         if let Some(on) = on.filter(|on| self.swept.is_none_or(|swept| swept.on != *on)) {
-            self.swept = Some(Swept::heard(on));
+            self.swept = Some(Past::told(on));
         }
         self.snapshot = Some(Arc::new(snapshot));
-        self.received = Some(Timestamp::now());
+        self.received = Some(Past::now());
     }
 
     /// As it is to be judged and shown: with the BMC as it was last read until that is too old, and
@@ -94,6 +74,7 @@ impl Hardware {
 mod tests {
     use super::*;
     use socle_model::bmc::{BmcData, Source, SourceState};
+    use std::time::Duration;
 
     fn snapshot(bmc: Bmc, last_data: Option<Timestamp>) -> Snapshot {
         let source = Source {
@@ -111,6 +92,7 @@ mod tests {
             sources: vec![source],
             degraded: Vec::new(),
             checks: Vec::new(),
+            drives: Vec::new(),
         }
     }
 
@@ -165,7 +147,10 @@ mod tests {
         for set_by in [SignedDuration::from_hours(1), SignedDuration::from_hours(-1)] {
             let set = now + set_by;
             let swept_at = shown(&hardware, set).data().and_then(|data| data.swept_at).unwrap();
-            assert!(set.duration_since(swept_at).unsigned_abs() < STEP, "{set_by}: {swept_at}");
+            assert!(
+                set.duration_since(swept_at).unsigned_abs() < Duration::from_secs(2),
+                "{set_by}: {swept_at}"
+            );
         }
         let old = shown(&later(&hardware, 61), now);
         assert_eq!(old, Bmc::Starting, "old, and the clock was set back");

@@ -1,25 +1,40 @@
 //! The tables `[gate]` and `[metrics]` of socle.toml: their keys, their defaults, how they are read.
 
+use crate::web::Origin;
 use anyhow::Context as _;
 use serde::Deserialize;
 use socle_kernel::config::Metrics;
 use socle_model::settings::{Fault, Fragment, Half, Key, Kind, merge};
 use std::fs;
 use std::io::Read as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// Every key of this half: its own, then those of the sources.
 pub(crate) fn keys() -> Vec<Key> {
-    let own = Key {
+    OWN.iter().chain(socle_kernel::config::KEYS).copied().collect()
+}
+
+/// The keys of `[gate]`.
+const OWN: &[Key] = &[
+    Key {
         table: "gate",
         name: "listen",
+        kind: Kind::TextOrTexts,
+        default: "[]",
+        doc: "Addresses and ports, in figures, that the page listens on besides the sockets that the\n\
+              service manager passes, e.g. [\"127.0.0.1:10911\", \"[::1]:10911\"]. [::] takes IPv4 too.\n\
+              Empty: only those that are passed. Read at start.",
+    },
+    Key {
+        table: "gate",
+        name: "web_config",
         kind: Kind::Text,
         default: "\"\"",
-        doc: "An address and port, in figures, that the page listens on besides the sockets that the\n\
-              service manager passes, e.g. \"127.0.0.1:10911\". Empty: only those. Read at start.",
-    };
-    std::iter::once(own).chain(socle_kernel::config::KEYS.iter().copied()).collect()
-}
+        doc: "TLS, clients' certificates and passwords of the page, in the exporter toolkit's format.\n\
+              Empty: web.yml beside this file, if there is one. Changes are taken over by themselves.",
+    },
+];
 
 /// The two tables with their defaults.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -47,8 +62,59 @@ const SWEEP_S: f64 = 30.0;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Default)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Gate {
-    /// An address to listen on besides the sockets that were passed; empty for none.
-    pub(crate) listen: String,
+    /// Addresses to listen on besides the sockets that were passed.
+    pub(crate) listen: Listen,
+    /// The file with TLS and passwords; empty for the usual one.
+    pub(crate) web_config: String,
+}
+
+/// One address, or several. An empty text is none.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Listen {
+    /// `"127.0.0.1:10911"`
+    One(String),
+    /// `["127.0.0.1:10911", "[::1]:10911"]`
+    Many(Vec<String>),
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Listen::Many(Vec::new())
+    }
+}
+
+impl Listen {
+    /// The addresses.
+    ///
+    /// # Errors
+    /// The first that is none.
+    pub(crate) fn addresses(&self) -> anyhow::Result<Vec<SocketAddr>> {
+        let texts = match self {
+            Listen::One(text) if text.is_empty() => &[],
+            Listen::One(text) => std::slice::from_ref(text),
+            Listen::Many(texts) => texts.as_slice(),
+        };
+        let address = |text: &String| {
+            text.parse().with_context(|| {
+                format!(
+                    "gate.listen: {text:?} is no address and port in figures, such as \
+                     127.0.0.1:10911 or [::]:10911"
+                )
+            })
+        };
+        texts.iter().map(address).collect()
+    }
+}
+
+impl Config {
+    /// Where `web.yml` is for the configuration at `file`.
+    pub(crate) fn web(&self, file: &Path) -> Origin {
+        let folder = file.parent().unwrap_or(Path::new("."));
+        let named = !self.gate.web_config.is_empty();
+        let name = if named { self.gate.web_config.as_str() } else { "web.yml" };
+        Origin { path: folder.join(name), named }
+    }
 }
 
 /// Reads the configuration: `file`, then `conf.d/*.toml` beside it in the order of their names.
@@ -76,21 +142,15 @@ pub(crate) fn read(files: &[PathBuf]) -> anyhow::Result<Config> {
     // The keys' kinds were checked against KEYS with file and line; this only types them.
     let mut config: Config = table.try_into().context("reading the merged configuration")?;
     config.interval_s = fragments.iter().rev().find_map(interval_s).unwrap_or(SWEEP_S);
-    if !config.gate.listen.is_empty() {
-        config.gate.listen.parse::<std::net::SocketAddr>().with_context(|| {
-            format!(
-                "gate.listen: {:?} is no address and port in figures, such as 127.0.0.1:10911",
-                config.gate.listen
-            )
-        })?;
-    }
+    config.gate.listen.addresses()?;
     Ok(config)
 }
 
 /// The longest configuration file in bytes.
 const LIMIT: u64 = 1 << 20;
 
-fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
+/// A file's content, unless it is longer than any configuration.
+pub(crate) fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = fs::File::open(path)?.take(LIMIT + 1).read_to_end(&mut bytes)?;
     if u64::try_from(read).is_ok_and(|read| read <= LIMIT) {
@@ -166,6 +226,31 @@ mod tests {
         assert!(error.contains("socle.toml:2: metrics.colectors"), "{error}");
         fs::write(&file, "[gate]\nlisten = \"localhost:1\"\n").unwrap();
         assert!(load(&file, true).is_err());
+    }
+
+    #[test]
+    fn one_address_or_several() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("socle.toml");
+        for (text, count) in [
+            ("\"\"", Some(0)),
+            ("[]", Some(0)),
+            ("\"[::1]:1\"", Some(1)),
+            ("[\"127.0.0.1:1\", \"[::]:1\"]", Some(2)),
+            ("[\"127.0.0.1:1\", \"\"]", None),
+            ("[\"localhost:1\"]", None),
+            ("1", None),
+        ] {
+            fs::write(&file, format!("[gate]\nlisten = {text}\n")).unwrap();
+            let found = load(&file, true).ok();
+            let found = found.map(|config| config.gate.listen.addresses().unwrap().len());
+            assert_eq!(found, count, "{text}");
+        }
+        fs::write(&file, "[gate]\nweb_config = \"tls/page.yml\"\n").unwrap();
+        let origin = load(&file, true).unwrap().web(&file);
+        assert_eq!(origin, Origin { path: folder.path().join("tls/page.yml"), named: true });
+        let usual = Config::default().web(&file);
+        assert_eq!(usual, Origin { path: folder.path().join("web.yml"), named: false });
     }
 
     #[test]

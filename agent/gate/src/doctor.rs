@@ -23,6 +23,7 @@ pub(crate) fn document(app: &App) -> DoctorDocument {
         sandbox(&app.root.join("proc/self/status")),
         others(&app.root),
         configuration(app.refused()),
+        app.web.doctor(Timestamp::now()),
     ];
     if let Some(snapshot) = &app.hardware.borrow().snapshot {
         checks.extend(snapshot.checks.iter().cloned());

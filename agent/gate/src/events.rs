@@ -4,7 +4,7 @@ use crate::disk;
 use axum::body::Bytes;
 use socle_health::NewEvent;
 use socle_model::event::{Event, Kind, Origin, SCHEMA, Severity};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -33,9 +33,11 @@ pub(crate) struct Events {
     unsaved: usize,
     on_disk: usize,
     counts: BTreeMap<(Kind, Severity), u64>,
+    /// How often a line was changed, and how often when the file was last written.
+    changed: (u64, u64),
     /// Records that the file has and the memory of the verdicts has not: the process ended between
-    /// the two writes, and they will be told again.
-    twice: BTreeSet<String>,
+    /// the two writes, and they will be told again. How many of each: a log that was cleared may repeat.
+    twice: BTreeMap<String, usize>,
 }
 
 /// What is to be written; made in memory, done elsewhere.
@@ -47,6 +49,8 @@ pub(crate) struct Save {
     count: usize,
     /// The number that the next event had when this was made.
     next: u64,
+    /// How often a line had been changed then.
+    changed: u64,
 }
 
 impl Events {
@@ -60,7 +64,8 @@ impl Events {
             unsaved: 0,
             on_disk: 0,
             counts: BTreeMap::new(),
-            twice: BTreeSet::new(),
+            changed: (0, 0),
+            twice: BTreeMap::new(),
         };
         for text in bytes.split_inclusive(|&byte| byte == b'\n') {
             let Ok(event) = serde_json::from_slice::<Event>(text) else { continue };
@@ -68,7 +73,8 @@ impl Events {
                 events.keep(Line { seq: event.seq, text: Bytes::copy_from_slice(text) });
                 events.next = events.next.max(event.seq.saturating_add(1));
                 if event.seq >= least {
-                    events.twice.extend(record(event.kind, &event.text, &event.origins));
+                    let record = record(event.kind, &event.text, &event.origins);
+                    record.into_iter().for_each(|one| *events.twice.entry(one).or_default() += 1);
                 }
             }
         }
@@ -93,8 +99,9 @@ impl Events {
     /// Takes an event and numbers it, unless it is on disk already.
     pub(crate) fn push(&mut self, new: NewEvent) {
         if let Some(record) = record(new.kind, &new.text, &new.origins)
-            && self.twice.remove(&record)
+            && let Some(left) = self.twice.get_mut(&record).filter(|left| **left > 0)
         {
+            *left -= 1;
             return;
         }
         let event = Event {
@@ -108,19 +115,35 @@ impl Events {
             origins: new.origins,
             detail: serde_json::Map::new(),
         };
-        let mut text = match serde_json::to_vec(&event) {
-            Ok(text) => text,
-            Err(error) => {
-                tracing::error!(%error, "an event could not be written as JSON");
-                return;
-            }
-        };
-        text.push(b'\n');
+        let Some(text) = line(&event) else { return };
         self.next += 1;
         *self.counts.entry((event.kind, event.severity)).or_default() += 1;
-        // Thousands are kept: none with room to grow.
-        self.keep(Line { seq: event.seq, text: text.into_boxed_slice().into() });
+        self.keep(Line { seq: event.seq, text });
         self.unsaved = (self.unsaved + 1).min(KEPT);
+    }
+
+    /// Adds a record to the youngest event whose first origin is `to`. It keeps its number: whoever has
+    /// read it already is not told of the same fault again.
+    pub(crate) fn join(&mut self, to: &Origin, origin: Origin) {
+        let Ok(record) = serde_json::to_string(&to.record) else { return };
+        let has = |line: &&mut Line| {
+            std::str::from_utf8(&line.text).is_ok_and(|text| text.contains(&record))
+        };
+        let found = self.lines.iter_mut().rev().filter(has).find_map(|line| {
+            let event: Event = serde_json::from_slice(&line.text).ok()?;
+            (event.origins.first() == Some(to)).then_some((line, event))
+        });
+        let Some((kept, mut event)) = found else {
+            tracing::info!(record, "the event of this record is no longer kept");
+            return;
+        };
+        if event.origins.contains(&origin) {
+            return;
+        }
+        event.origins.push(origin);
+        let Some(text) = line(&event) else { return };
+        kept.text = text;
+        self.changed.0 += 1;
     }
 
     /// The number that the next event gets.
@@ -142,20 +165,23 @@ impl Events {
 
     /// What is to be written now, if anything.
     pub(crate) fn save(&self, folder: &Path) -> Option<Save> {
-        if self.unsaved == 0 {
+        let changed = self.changed.0 != self.changed.1;
+        if self.unsaved == 0 && !changed {
             return None;
         }
-        let anew = self.on_disk.saturating_add(self.unsaved) > KEPT + SLACK;
+        let anew = changed || self.on_disk.saturating_add(self.unsaved) > KEPT + SLACK;
         let from = if anew { 0 } else { self.lines.len().saturating_sub(self.unsaved) };
         let text =
             self.lines.iter().skip(from).flat_map(|line| line.text.iter().copied()).collect();
         let count = if anew { self.lines.len() } else { self.unsaved };
-        Some(Save { path: folder.join(FILE), text, anew, count, next: self.next })
+        let path = folder.join(FILE);
+        Some(Save { path, text, anew, count, next: self.next, changed: self.changed.0 })
     }
 
     /// Notes what was written; events that came since stay unsaved.
     pub(crate) fn saved(&mut self, save: &Save) {
         self.on_disk = if save.anew { save.count } else { self.on_disk + save.count };
+        self.changed.1 = save.changed;
         self.unsaved = usize::try_from(self.next - save.next).unwrap_or(KEPT).min(KEPT);
     }
 
@@ -165,11 +191,25 @@ impl Events {
     }
 }
 
-/// What tells a log record or an error count apart from every other one. A verdict that turned has
-/// nothing of the kind.
+/// The line of an event: none with room to grow, since thousands are kept.
+fn line(event: &Event) -> Option<Bytes> {
+    match serde_json::to_vec(event) {
+        Ok(mut text) => {
+            text.push(b'\n');
+            Some(text.into_boxed_slice().into())
+        }
+        Err(error) => {
+            tracing::error!(%error, "an event could not be written as JSON");
+            None
+        }
+    }
+}
+
+/// What tells a log record or an error count apart from every other one: the first origin, as others may
+/// have joined it. A verdict that turned has nothing of the kind.
 fn record(kind: Kind, text: &str, origins: &[Origin]) -> Option<String> {
     match kind {
-        Kind::Sel | Kind::Edac => serde_json::to_string(&(kind, text, origins)).ok(),
+        Kind::Sel | Kind::Edac => serde_json::to_string(&(kind, text, origins.first())).ok(),
         Kind::Agent => None,
     }
 }
@@ -246,6 +286,45 @@ mod tests {
         }
         let texts: Vec<_> = events.since(0, KEPT).iter().map(|line| line.seq).collect();
         assert_eq!(texts, [1, 2, 3, 4], "b of before once, c, and b of now");
+    }
+
+    #[test]
+    fn a_record_that_joins_changes_its_event_here_and_on_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let origin = |source: &str, record: &str| Origin {
+            source: source.into(),
+            record: record.into(),
+            at: None,
+        };
+        let sel = |n: u32| {
+            let origins = vec![origin("ipmi", &format!("SEL {n}"))];
+            NewEvent { kind: Kind::Sel, origins, ..event(&format!("SEL {n}")) }
+        };
+        let mut events = Events::open(folder.path(), 0);
+        // The log was cleared in between: record 1 is there twice, and the youngest is meant.
+        [1, 2, 1, 11].into_iter().for_each(|n| events.push(sel(n)));
+        save(&mut events, folder.path());
+        events.join(&origin("ipmi", "SEL 1"), origin("kernel", "mc0/dimm0"));
+        let origins = |events: &Events| -> Vec<usize> {
+            let lines = events.since(0, KEPT);
+            let read = |line: &Line| serde_json::from_slice::<Event>(&line.text).unwrap();
+            lines.iter().map(read).map(|event| event.origins.len()).collect()
+        };
+        assert_eq!(origins(&events), [1, 1, 2, 1]);
+        // Another one joins while the first is being written.
+        let first = events.save(folder.path()).unwrap();
+        events.join(&origin("ipmi", "SEL 2"), origin("kernel", "mc0/dimm1"));
+        first.run().unwrap();
+        events.saved(&first);
+        save(&mut events, folder.path());
+        assert!(events.save(folder.path()).is_none());
+        let mut again = Events::open(folder.path(), 1);
+        assert_eq!((origins(&again), again.next()), (vec![1, 2, 2, 1], 5));
+        // Told anew after a restart without the memory: neither event nor origin comes twice.
+        [1, 2, 1, 11].into_iter().for_each(|n| again.push(sel(n)));
+        again.join(&origin("ipmi", "SEL 2"), origin("kernel", "mc0/dimm1"));
+        again.join(&origin("ipmi", "SEL 99"), origin("kernel", "mc0/dimm1"));
+        assert_eq!(origins(&again), [1, 2, 2, 1]);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use crate::events::Events;
 use crate::link::{Hardware, LinkState};
+use crate::past::Past;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use socle_health::{Judgement, Link, Memory, Observations};
@@ -9,6 +10,7 @@ use socle_model::bmc::{SelRecord, Source};
 use socle_model::facts::KernelFacts;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// The memory's file in the state folder.
 pub(crate) const FILE: &str = "memory.json";
@@ -44,7 +46,8 @@ const VERSION: u32 = 1;
 /// Judges and remembers.
 pub(crate) struct Judge {
     memory: Memory,
-    started: Timestamp,
+    started: Past,
+    judged: Option<Instant>,
 }
 
 impl Judge {
@@ -57,7 +60,7 @@ impl Judge {
                 (Memory::default(), 0)
             }
         };
-        (Judge { memory, started: Timestamp::now() }, Events::open(folder, next))
+        (Judge { memory, started: Past::now(), judged: None }, Events::open(folder, next))
     }
 
     /// The memory as it is to be stored.
@@ -74,10 +77,12 @@ impl Judge {
 
     /// The verdict on what was seen; its memory is kept here.
     pub(crate) fn judge(&mut self, seen: &Seen<'_>) -> Judgement {
+        let judged = self.judged.replace(Instant::now());
         let observations = Observations {
             now: seen.now,
+            elapsed: judged.map_or(Duration::ZERO, |judged| judged.elapsed()),
             snapshot: seen.hardware.snapshot.as_deref(),
-            link: self.link(&seen.hardware.link, seen.hardware.received.is_some()),
+            link: self.link(&seen.hardware.link, seen.hardware.received.is_some(), seen.now),
             kernel: seen.facts,
             sources: &seen.sources,
             new_sel: &seen.records,
@@ -88,12 +93,12 @@ impl Judge {
         judgement
     }
 
-    fn link<'a>(&self, link: &'a LinkState, heard: bool) -> Link<'a> {
+    fn link<'a>(&self, link: &'a LinkState, heard: bool, now: Timestamp) -> Link<'a> {
         let error = link.error.as_deref().unwrap_or("not tried yet");
         match link.since {
             _ if link.up => Link::Connected,
-            Some(since) if heard => Link::Lost { since, error },
-            since => Link::Never { since: since.unwrap_or(self.started), error },
+            Some(since) if heard => Link::Lost { since: since.shown(now), error },
+            since => Link::Never { since: since.unwrap_or(self.started).shown(now), error },
         }
     }
 }

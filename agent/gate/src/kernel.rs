@@ -2,7 +2,12 @@
 //! hang as well as reading.
 
 use crate::args::Args;
+use crate::ask::Near;
+use crate::energy::Energies;
+use crate::ethtool;
 use crate::reader::{Failure, Readable};
+use crate::systemd;
+use anyhow::Context as _;
 pub(crate) use socle_kernel::Root;
 use socle_kernel::config::Metrics;
 pub(crate) use socle_kernel::facts::Facts;
@@ -31,13 +36,29 @@ pub(crate) fn root(args: &Args) -> Root {
 pub(crate) fn open(
     root: &Root,
     metrics: &Metrics,
+    near: &Near,
 ) -> anyhow::Result<Vec<(&'static str, Box<dyn Readable>)>> {
     let settings = Arc::new(metrics.settings()?);
-    let lazy = |entry: &'static Entry| {
+    let source = |entry: &'static Entry| {
+        // What the kernel shows to root only.
+        if entry.name == "rapl" {
+            let energies = Energies::new(root, &settings, near.clone());
+            return (entry.name, Box::new(energies) as Box<dyn Readable>);
+        }
         let lazy = Lazy { entry, root: root.clone(), settings: settings.clone(), source: None };
         (entry.name, Box::new(lazy) as Box<dyn Readable>)
     };
-    Ok(metrics.sources().map(lazy).collect())
+    let mut sources: Vec<_> = metrics.sources().map(source).collect();
+    for one in metrics.elsewhere() {
+        let started = match one.name {
+            ethtool::NAME => ethtool::start(root, &settings, near.clone()),
+            systemd::NAME => systemd::start(root.rootfs(), &settings),
+            name => anyhow::bail!("{name} is a collector that nobody here knows"),
+        };
+        let started = started.with_context(|| format!("a thread for {}", one.name))?;
+        sources.push((one.name, Box::new(started)));
+    }
+    Ok(sources)
 }
 
 /// A source that is opened when it is first read, and again after it could not be.
@@ -78,10 +99,11 @@ impl Readable for Lazy {
     }
 }
 
-fn failure(error: ReadError) -> Failure {
+/// What a source says of an error.
+pub(crate) fn failure(error: ReadError) -> Failure {
     let text = Chain(&error).to_string();
     match error {
-        ReadError::NoData(_) => Failure::Absent(text),
+        ReadError::NoData(_) | ReadError::RootOnly(_) => Failure::Absent(text),
         ReadError::Failed { .. } | ReadError::Parse { .. } => Failure::Failed(text),
     }
 }

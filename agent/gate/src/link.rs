@@ -1,5 +1,6 @@
 //! The link's near end: dials the root half, keeps its latest snapshot, fetches its SEL records.
 
+use crate::past::Past;
 use jiff::Timestamp;
 use socle_model::bmc::{SelRecord, Snapshot};
 use socle_model::link::{
@@ -28,21 +29,12 @@ pub(crate) struct Hardware {
     pub(crate) snapshot: Option<Arc<Snapshot>>,
     /// The last one with a swept BMC, while `snapshot` is of a root half that has not swept yet.
     pub(crate) before: Option<Arc<Snapshot>>,
-    /// Its last sweep.
-    pub(crate) swept: Option<Swept>,
+    /// When its last sweep of the BMC's sensors ended.
+    pub(crate) swept: Option<Past>,
     /// When it came.
-    pub(crate) received: Option<Timestamp>,
+    pub(crate) received: Option<Past>,
     /// The link itself.
     pub(crate) link: LinkState,
-}
-
-/// A sweep of the BMC's sensors.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Swept {
-    /// When it ended, as the root half said.
-    pub(crate) on: Timestamp,
-    /// The same by a clock that nobody sets.
-    pub(crate) at: Instant,
 }
 
 /// How the link fares.
@@ -51,7 +43,7 @@ pub(crate) struct LinkState {
     /// Whether the root half answers now.
     pub(crate) up: bool,
     /// Since when it is as it is; `None` before the first attempt ended.
-    pub(crate) since: Option<Timestamp>,
+    pub(crate) since: Option<Past>,
     /// The root half's version, as it last said.
     pub(crate) version: Option<String>,
     /// The last failure with its remedy; `None` while up.
@@ -122,7 +114,7 @@ pub(crate) async fn run(
         }
         hardware.send_modify(|seen| {
             if seen.link.up || seen.link.since.is_none() {
-                seen.link.since = Some(Timestamp::now());
+                seen.link.since = Some(Past::now());
             }
             seen.link.up = false;
             seen.link.errors += 1;
@@ -157,7 +149,7 @@ async fn session(
             if std::mem::take(&mut first) {
                 seen.link = LinkState {
                     up: true,
-                    since: Some(Timestamp::now()),
+                    since: Some(Past::now()),
                     version: Some(version.clone()),
                     error: None,
                     errors: seen.link.errors,

@@ -2,7 +2,9 @@
 
 use anyhow::{Context as _, bail};
 use listenfd::ListenFd;
-use std::net::{SocketAddr, TcpListener};
+use socket2::{Domain, Socket, Type};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
 
 /// The sockets this half answers on.
@@ -17,8 +19,8 @@ pub(crate) struct Listeners {
 const REMEDY: &str = "start it with `systemctl start socle-gate.service` or with `socle run`, \
                       which pass the sockets, or set gate.listen";
 
-/// Takes what was passed, and binds `extra` (`gate.listen`) unless it is empty.
-pub(crate) fn take(extra: &str) -> anyhow::Result<Listeners> {
+/// Takes what was passed, and binds `extra` (`gate.listen`).
+pub(crate) fn take(extra: &[SocketAddr]) -> anyhow::Result<Listeners> {
     // Read before listenfd looks: it removes its own variables only.
     let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
     let mut passed = ListenFd::from_env();
@@ -37,10 +39,9 @@ pub(crate) fn take(extra: &str) -> anyhow::Result<Listeners> {
             other => bail!("socket {index} is named {other:?}; socle-gate knows page and door"),
         }
     }
-    if !extra.is_empty() {
-        let address: SocketAddr = extra.parse().with_context(|| format!("gate.listen {extra}"))?;
-        let bound = TcpListener::bind(address)
-            .with_context(|| format!("binding {address} (gate.listen)"))?;
+    for address in extra {
+        let bound = bind(*address, extra)
+            .with_context(|| format!("listening on {address} (gate.listen)"))?;
         listeners.pages.push(bound);
     }
     if listeners.pages.is_empty() {
@@ -61,4 +62,52 @@ fn page(passed: &mut ListenFd, index: usize) -> anyhow::Result<Option<TcpListene
 
 fn door(passed: &mut ListenFd, index: usize) -> anyhow::Result<Option<UnixListener>> {
     passed.take_unix_listener(index).with_context(|| format!("socket {index}, the door: {REMEDY}"))
+}
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 1024;
+
+/// Binds one of `all`. `[::]` takes IPv4 as well, whatever the kernel's default, unless an IPv4 address of
+/// the same port is there too; on a kernel without IPv6 it is 0.0.0.0.
+fn bind(address: SocketAddr, all: &[SocketAddr]) -> io::Result<TcpListener> {
+    let wildcard = address.is_ipv6() && address.ip().is_unspecified();
+    let apart = all.iter().any(|other| other.is_ipv4() && other.port() == address.port());
+    match socket(address, wildcard && !apart) {
+        Err(error) if wildcard && error.raw_os_error() == Some(nix::libc::EAFNOSUPPORT) => {
+            socket((Ipv4Addr::UNSPECIFIED, address.port()).into(), false)
+        }
+        outcome => outcome,
+    }
+}
+
+fn socket(address: SocketAddr, both: bool) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(!both)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{Ipv6Addr, TcpStream};
+
+    #[test]
+    fn both_families_on_one_port() {
+        let any = SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0));
+        let both = bind(any, &[any]).unwrap();
+        let port = both.local_addr().unwrap().port();
+        let over = |address: &str| TcpStream::connect((address, port)).is_ok();
+        assert!(over("127.0.0.1"), "IPv4 through [::], or a kernel without IPv6");
+        drop(both);
+        let six = SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+        let four = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let bound: Vec<_> =
+            [six, four].iter().map(|one| bind(*one, &[six, four]).map(drop)).collect();
+        assert!(bound.iter().all(Result::is_ok), "apart: {bound:?}");
+    }
 }

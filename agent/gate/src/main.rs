@@ -5,10 +5,13 @@
 
 mod app;
 mod args;
+mod ask;
 mod carry;
 mod config;
 mod disk;
 mod doctor;
+mod energy;
+mod ethtool;
 mod events;
 mod expose;
 mod facts;
@@ -20,15 +23,20 @@ mod link;
 mod listen;
 mod log;
 mod notify;
+mod paced;
 mod parent;
+mod past;
 mod pool;
 mod reader;
 mod scrape;
 mod sources;
+mod systemd;
 mod tasks;
 mod verdict;
+mod web;
 
 use args::{Action, Args};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -50,9 +58,12 @@ fn act(args: Args) -> anyhow::Result<()> {
         }
         Action::Check(files) if files.is_empty() => {
             let (file, named) = args.config();
-            tasks::check(config::load(&file, named)?)?;
+            tasks::check(&config::load(&file, named)?, &file)?;
         }
-        Action::Check(files) => tasks::check(config::read(files)?)?,
+        Action::Check(files) => {
+            let beside = files.first().map_or(Path::new(""), PathBuf::as_path);
+            tasks::check(&config::read(files)?, beside)?;
+        }
         Action::Run => {
             log::start();
             tasks::run(args)?;

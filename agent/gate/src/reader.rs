@@ -4,8 +4,9 @@
 //! back is left in its thread, another thread carries on with the rest, and the source is passed over
 //! until it returns.
 
+use crate::gzip::Kept;
+use crate::past::Past;
 use crate::pool::{Held, Hold, Pool};
-use jiff::Timestamp;
 use socle_model::metrics::Page;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -41,7 +42,7 @@ pub(crate) struct Report {
     /// The last failure; `None` while all is well, or never read.
     pub(crate) failure: Option<Failure>,
     /// When it last gave data.
-    pub(crate) last_data: Option<Timestamp>,
+    pub(crate) last_data: Option<Past>,
     /// How long the last read took.
     pub(crate) duration: Duration,
     /// Reads that failed since start.
@@ -59,6 +60,8 @@ struct Slot {
     /// What it said in round `round`, and in how many samples.
     page: Page,
     samples: usize,
+    /// What was made of the page, while its text is the same.
+    kept: Arc<Kept>,
     round: u64,
     away_since: Option<Instant>,
     /// It was waited for in vain: later rounds pass over it until it returns.
@@ -79,6 +82,8 @@ pub(crate) struct Said<'a> {
     pub(crate) text: &'a str,
     /// Its samples.
     pub(crate) samples: usize,
+    /// What was made of the text.
+    pub(crate) kept: &'a Arc<Kept>,
 }
 
 #[derive(Default)]
@@ -159,6 +164,7 @@ impl Reader {
             hold: pool.hold(name),
             page: Page::default(),
             samples: 0,
+            kept: Arc::default(),
             round: 0,
             away_since: None,
             stuck: false,
@@ -211,7 +217,8 @@ impl Reader {
         let round = desk.round;
         for slot in &mut desk.slots {
             if wanted(slot.report.name) {
-                let said = Said { text: slot.page.as_str(), samples: slot.samples };
+                let said =
+                    Said { text: slot.page.as_str(), samples: slot.samples, kept: &slot.kept };
                 take(&mut slot.report, (slot.round == round).then_some(said));
             }
         }
@@ -375,10 +382,13 @@ fn home(
     let Some(slot) = desk.slots.get_mut(index) else { return over };
     match outcome {
         Ok(samples) => {
+            if slot.page.as_str() != kit.page.as_str() {
+                slot.kept = Arc::default();
+            }
             std::mem::swap(&mut slot.page, &mut kit.page);
             slot.samples = samples;
             slot.round = round;
-            slot.report.last_data = Some(Timestamp::now());
+            slot.report.last_data = Some(Past::now());
             slot.report.failure = None;
         }
         Err(failure) => {

@@ -1,9 +1,12 @@
 //! One collection of the kernel's sources, shared by all scrapes that ask for it at the same time.
 
+use crate::gzip::{Kept, Part};
+use crate::http::format::Form;
 use crate::reader::{Failure, Reader};
 use axum::body::Bytes;
 use socle_kernel::Outcomes;
-use socle_model::metrics::{Page, cut};
+use socle_model::metrics::{Page, cut, openmetrics, strict};
+use std::ops::Range;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -15,18 +18,102 @@ pub(crate) type Wanted = Option<Vec<String>>;
 #[derive(Debug)]
 pub(crate) struct Collected {
     /// The text: `node_*` of every source, then `node_scrape_collector_*`.
-    pub(crate) text: String,
+    text: String,
+    /// Where in it the text of others stands, from files.
+    foreign: Range<usize>,
+    /// Where the sources' texts end, one after the other, and what is kept of each. The rest is new.
+    sources: Vec<(usize, Arc<Kept>)>,
+    open: OnceLock<Open>,
     /// The whole page, made once for all who share this collection.
     pub(crate) whole: Forms,
     /// The same without anything else.
     pub(crate) node: Forms,
 }
 
-/// One body as it is and compressed.
+/// What OpenMetrics needs of a collection beyond what is kept of its sources.
+#[derive(Debug)]
+pub(crate) struct Open {
+    /// In OpenMetrics, without its end: what is new each time; all of it where it is mixed.
+    text: String,
+    /// The text it was made from, where the text of others has names that start as ours do: only all
+    /// families together tell what each may be called.
+    pub(crate) mixed: Option<String>,
+}
+
+/// What that source itself says of the files; no other has these names.
+const ABOUT: &str = "node_textfile_";
+/// How our names start.
+const OURS: [&str; 3] = ["node_", "ipmi_", "socle_"];
+
+/// One body in every form.
 #[derive(Debug, Default)]
-pub(crate) struct Forms {
-    plain: OnceLock<Bytes>,
-    gzip: OnceLock<Bytes>,
+pub(crate) struct Forms([[OnceLock<Bytes>; 2]; 2]);
+
+/// The source whose text is another hand's.
+const FOREIGN: &str = "textfile";
+
+impl Collected {
+    fn between(&self, start: usize, end: usize) -> &str {
+        self.text.get(start..end).unwrap_or_default()
+    }
+
+    /// The sources' texts, each with what is kept of it, and what is new each time.
+    fn texts(&self) -> (impl Iterator<Item = (&str, &Kept)>, &str) {
+        let mut at = 0;
+        let texts = self.sources.iter().map(move |(end, kept)| {
+            let text = self.between(at, *end);
+            at = *end;
+            (text, &**kept)
+        });
+        let end = self.sources.last().map_or(0, |(end, _)| *end);
+        (texts, self.between(end, self.text.len()))
+    }
+
+    /// The collection as parts of a page.
+    pub(crate) fn parts(&self) -> Vec<Part<'_>> {
+        let (texts, rest) = self.texts();
+        let texts = texts.map(|(text, kept)| Part { text, kept: Some(kept) });
+        texts.chain([Part::once(rest)]).collect()
+    }
+
+    /// The collection in OpenMetrics as parts of a page, without its end.
+    pub(crate) fn open_parts(&self) -> Vec<Part<'_>> {
+        let open = self.open();
+        if open.mixed.is_some() {
+            return vec![Part::once(&open.text)];
+        }
+        let foreign = self.between(self.foreign.start, self.foreign.end).as_ptr();
+        let (texts, _) = self.texts();
+        let texts = texts.map(|(text, kept)| {
+            kept.open(text, !self.foreign.is_empty() && text.as_ptr() == foreign).part()
+        });
+        texts.chain([Part::once(&open.text)]).collect()
+    }
+
+    /// What OpenMetrics needs, made by the first who asks for it.
+    pub(crate) fn open(&self) -> &Open {
+        self.open.get_or_init(|| {
+            let mut text = String::new();
+            let foreign = self.between(self.foreign.start, self.foreign.end);
+            let ours = |line: &str| {
+                let line = line.trim_start();
+                OURS.iter().any(|ours| line.starts_with(ours)) && !line.starts_with(ABOUT)
+            };
+            if !foreign.lines().any(ours) {
+                openmetrics::append(&mut text, self.texts().1);
+                return Open { text, mixed: None };
+            }
+            let (before, after) = (0..self.foreign.start, self.foreign.end..self.text.len());
+            let tidied = [
+                self.between(before.start, before.end),
+                &strict::tidy(foreign),
+                self.between(after.start, after.end),
+            ]
+            .concat();
+            openmetrics::append(&mut text, &tidied);
+            Open { text, mixed: Some(tidied) }
+        })
+    }
 }
 
 /// Limits of a collection, from the configuration.
@@ -167,19 +254,28 @@ impl Writer {
     async fn collect(&mut self, scraper: &Scraper, wanted: &Wanted, left: Duration) -> Collected {
         let limits = scraper.limits;
         let mut text = String::with_capacity(self.size);
-        let mut outcomes = Vec::new();
+        let (mut outcomes, mut sources) = (Vec::new(), Vec::new());
+        let mut foreign = 0..0;
         scraper
             .reader
             .round(
                 |name| want(wanted, name),
                 left,
                 |report, said| {
+                    let start = text.len();
                     if let Some(said) = said {
                         report.dropped = said.samples.saturating_sub(limits.series_max);
-                        text.push_str(match report.dropped {
-                            0 => said.text,
-                            _ => cut(said.text, limits.series_max).0,
+                        let whole = report.dropped == 0;
+                        text.push_str(match whole {
+                            true => said.text,
+                            false => cut(said.text, limits.series_max).0,
                         });
+                        // What is kept is of the whole text.
+                        let kept = if whole { said.kept.clone() } else { Arc::default() };
+                        sources.push((text.len(), kept));
+                    }
+                    if report.name == FOREIGN {
+                        foreign = start..text.len();
                     }
                     let success =
                         said.is_some() && !matches!(report.failure, Some(Failure::Failed(_)));
@@ -187,7 +283,7 @@ impl Writer {
                 },
             )
             .await;
-        self.finish(text, &outcomes)
+        Collected { foreign, sources, ..self.finish(text, &outcomes) }
     }
 
     fn finish(
@@ -200,98 +296,30 @@ impl Writer {
         text.push_str(self.page.as_str());
         // The next one is about as long.
         self.size = self.size.max(text.len() + text.len() / 8);
-        Collected { text, whole: Forms::default(), node: Forms::default() }
+        Collected {
+            text,
+            foreign: 0..0,
+            sources: Vec::new(),
+            open: OnceLock::new(),
+            whole: Forms::default(),
+            node: Forms::default(),
+        }
     }
 }
 
 impl Forms {
     /// The body in this form, made by the first who asks for it.
-    pub(crate) fn get(&self, compressed: bool, make: impl FnOnce() -> Bytes) -> Bytes {
-        let kept = if compressed { &self.gzip } else { &self.plain };
+    pub(crate) fn get(&self, form: Form, make: impl FnOnce() -> Bytes) -> Bytes {
+        let [[text, packed], [open, open_packed]] = &self.0;
+        let kept = match (form.open, form.gzip) {
+            (false, false) => text,
+            (false, true) => packed,
+            (true, false) => open,
+            (true, true) => open_packed,
+        };
         kept.get_or_init(make).clone()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::pool::Pool;
-    use crate::reader::Readable;
-    use std::sync::mpsc::{Receiver, channel};
-
-    /// Hangs until its sender is dropped.
-    struct Hangs(Receiver<()>);
-
-    impl Readable for Hangs {
-        fn read(&mut self, _: &mut Page) -> Result<(), Failure> {
-            let _ = self.0.recv();
-            Ok(())
-        }
-
-        fn discover(&mut self) -> Result<(), Failure> {
-            Ok(())
-        }
-    }
-
-    /// Has a read of its own pace every minute; says how often it was done.
-    struct Paced(u64);
-
-    impl Readable for Paced {
-        fn read(&mut self, page: &mut Page) -> Result<(), Failure> {
-            let family = socle_model::metrics::Family::new(
-                "steps",
-                socle_model::metrics::Kind::Gauge,
-                "Steps.",
-            );
-            page.single(&family, self.0);
-            Ok(())
-        }
-
-        fn discover(&mut self) -> Result<(), Failure> {
-            Ok(())
-        }
-
-        fn step(&mut self) -> Option<Duration> {
-            self.0 += 1;
-            Some(Duration::from_secs(60))
-        }
-    }
-
-    #[tokio::test]
-    async fn slow_reads_are_done_between_scrapes_by_those_who_have_any() {
-        let (free, wait) = channel();
-        drop(free);
-        let sources: Vec<(_, Box<dyn Readable>)> =
-            vec![("a", Box::new(Hangs(wait))), ("b", Box::new(Paced(0)))];
-        let reader = Arc::new(Reader::new(Arc::new(Pool::default()), sources));
-        let limits = Limits { deadline: Duration::from_secs(30), series_max: 10 };
-        let scraper = Scraper::new(reader, limits);
-        for steps in 0..3 {
-            let text = scraper.collect(None).await.unwrap().text.clone();
-            assert!(text.contains(&format!("\nsteps {steps}\n")), "{text}");
-            let (tell, told) = tokio::sync::oneshot::channel();
-            scraper.reader().step(move |wait| tell.send(wait).unwrap());
-            assert_eq!(told.await.unwrap(), Some(Duration::from_secs(60)));
-        }
-    }
-
-    #[tokio::test]
-    async fn waiting_for_another_collection_counts_into_the_deadline() {
-        let ((free_a, a), (free_b, b)) = (channel(), channel());
-        let sources: Vec<(_, Box<dyn Readable>)> =
-            vec![("a", Box::new(Hangs(a))), ("b", Box::new(Hangs(b)))];
-        let reader = Arc::new(Reader::new(Arc::new(Pool::default()), sources));
-        let limits = Limits { deadline: Duration::from_secs(1), series_max: 10 };
-        let scraper = Scraper::new(reader, limits);
-        let began = Instant::now();
-        let one = |name: &str| scraper.collect(Some(vec![name.to_owned()]));
-        let (a, b) = tokio::join!(one("a"), one("b"));
-        assert!(began.elapsed() < limits.deadline, "{:?}", began.elapsed());
-        for (name, collected) in [("a", a), ("b", b)] {
-            let text = collected.unwrap().text.clone();
-            let failed = format!("node_scrape_collector_success{{collector=\"{name}\"}} 0");
-            assert!(text.contains(&failed), "{text}");
-        }
-        drop((free_a, free_b));
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 
 use crate::link::Hardware;
 use crate::reader::{Failure, Report};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use socle_model::bmc::{Source, SourceState};
 use socle_model::documents::SourceLine;
 
@@ -36,10 +36,10 @@ impl Line {
 pub(crate) fn list(hardware: &Hardware, reports: &[Report], now: Timestamp) -> Vec<Line> {
     let mut lines = vec![link(hardware, now)];
     if let Some(snapshot) = &hardware.snapshot {
-        lines.extend(snapshot.sources.iter().map(|source| behind(hardware, source)));
+        lines.extend(snapshot.sources.iter().map(|source| behind(hardware, source, now)));
     }
     lines.extend(reports.iter().filter_map(|report| {
-        kernel(report).map(|source| Line { source, dropped: report.dropped })
+        kernel(report, now).map(|source| Line { source, dropped: report.dropped })
     }));
     lines
 }
@@ -50,11 +50,15 @@ fn link(hardware: &Hardware, now: Timestamp) -> Line {
         name: "link".into(),
         state: if link.up { SourceState::Ok } else { SourceState::Failing },
         // A link that is up is as fresh as it can be, however seldom the root half has news.
-        last_data: if link.up { Some(now) } else { hardware.received.and(link.since) },
+        last_data: if link.up {
+            Some(now)
+        } else {
+            hardware.received.and(link.since).map(|at| at.shown(now))
+        },
         duration_s: None,
         errors: link.errors,
         error: match (&link.error, link.since) {
-            (Some(error), Some(since)) => Some(format!("{error}; since {since:.0}")),
+            (Some(error), Some(since)) => Some(format!("{error}; since {:.0}", since.shown(now))),
             (Some(error), None) => Some(error.clone()),
             (None, _) if link.up => None,
             (None, _) => Some("the root half has not answered yet".into()),
@@ -64,8 +68,10 @@ fn link(hardware: &Hardware, now: Timestamp) -> Line {
 }
 
 /// A source of the root half. While the link is down nothing it once said of itself holds.
-fn behind(hardware: &Hardware, source: &Source) -> Line {
+fn behind(hardware: &Hardware, source: &Source, now: Timestamp) -> Line {
     let mut source = source.clone();
+    let step = hardware.received.map_or(SignedDuration::ZERO, |received| received.step(now));
+    source.last_data = source.last_data.and_then(|at| at.checked_add(step).ok());
     if !hardware.link.up && source.state != SourceState::Absent {
         source.state = SourceState::Failing;
         source.error = Some("the root half does not answer; see source link".into());
@@ -74,7 +80,7 @@ fn behind(hardware: &Hardware, source: &Source) -> Line {
 }
 
 /// A kernel source; `None` before it was read, when it is neither good nor bad.
-pub(crate) fn kernel(report: &Report) -> Option<Source> {
+pub(crate) fn kernel(report: &Report, now: Timestamp) -> Option<Source> {
     let (state, error) = match &report.failure {
         None if report.last_data.is_none() => return None,
         None => (SourceState::Ok, None),
@@ -84,7 +90,7 @@ pub(crate) fn kernel(report: &Report) -> Option<Source> {
     Some(Source {
         name: report.name.into(),
         state,
-        last_data: report.last_data,
+        last_data: report.last_data.map(|at| at.shown(now)),
         duration_s: Some(report.duration.as_secs_f64()),
         errors: report.errors,
         error,

@@ -14,6 +14,7 @@
 
 use crate::app::{App, Reloaded};
 use crate::args::Args;
+use crate::ask::Near;
 use crate::config::{self, Config};
 use crate::facts::FactsDesk;
 use crate::http::{conn::Server, metrics::Moment, router};
@@ -23,9 +24,11 @@ use crate::pool::Pool;
 use crate::reader::Reader;
 use crate::scrape::{Limits, Scraper};
 use crate::verdict::Verdict;
+use crate::web::{self, Web};
 use crate::{kernel, listen, notify, parent, verdict};
 use anyhow::Context as _;
 use sd_notify::NotifyState;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -34,9 +37,12 @@ use tokio::sync::{mpsc, watch};
 /// How often devices that came or went are looked for.
 const LOOK: Duration = Duration::from_secs(30);
 
-/// What `--check` checks beyond the keys: that the sources take the settings.
-pub(crate) fn check(config: Config) -> anyhow::Result<()> {
+/// What `--check` checks beyond the keys: that the sources take the settings, and `web.yml`.
+pub(crate) fn check(config: &Config, file: &Path) -> anyhow::Result<()> {
     config.metrics.settings()?;
+    for note in web::check(&config.web(file))? {
+        eprintln!("note: {note}");
+    }
     Ok(())
 }
 
@@ -44,18 +50,27 @@ pub(crate) fn check(config: Config) -> anyhow::Result<()> {
 pub(crate) fn run(args: Args) -> anyhow::Result<()> {
     let (file, named) = args.config();
     let config = config::load(&file, named)?;
-    check(config.clone())?;
-    let listeners = listen::take(&config.gate.listen)?;
+    config.metrics.settings()?;
+    let web = Web::open(config.web(&file))?;
+    let listeners = listen::take(&config.gate.listen.addresses()?)?;
     // One thread, whatever the CPU count: the default would start one for each of 1,792 CPUs. What
-    // blocks is done by `pool`, so the runtime's own threads for that are never started.
+    // blocks is done by `pool`; only passwords are checked on the runtime's own, one at a time.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("starting the runtime")?;
-    runtime.block_on(serve(args, config, listeners))
+    let outcome = runtime.block_on(serve(args, config, listeners, web));
+    // A password that is being checked is not waited for.
+    runtime.shutdown_background();
+    outcome
 }
 
-async fn serve(args: Args, config: Config, listeners: listen::Listeners) -> anyhow::Result<()> {
+async fn serve(
+    args: Args,
+    config: Config,
+    listeners: listen::Listeners,
+    web: Arc<Web>,
+) -> anyhow::Result<()> {
     let pool = Arc::new(Pool::default());
     let (stop, stopped) = watch::channel(false);
     let (hardware_in, hardware) = watch::channel(Hardware::default());
@@ -67,7 +82,8 @@ async fn serve(args: Args, config: Config, listeners: listen::Listeners) -> anyh
     let (news_in, news) = watch::channel(events.next().saturating_sub(1));
     let events = Arc::new(Mutex::new(events));
     let root = kernel::root(&args);
-    let scraper = scraper(&pool, &root, &config)?;
+    let near = Near { path: args.link(), hardware: hardware.clone() };
+    let scraper = scraper(&pool, &root, &config, &near)?;
     let app = Arc::new(App {
         now: Mutex::new(Reloaded { scraper, interval_s: config.interval_s, refused: None }),
         hardware: hardware.clone(),
@@ -78,11 +94,12 @@ async fn serve(args: Args, config: Config, listeners: listen::Listeners) -> anyh
         stop: stopped.clone(),
         moment: Moment::default(),
         pool: pool.clone(),
+        web: web.clone(),
         root: args.root(),
         state: state.clone(),
     });
-    let page = Server::new(router(app.clone()), stopped.clone());
-    let door = Server::new(router(app.clone()), stopped.clone());
+    let page = Server::new(router(app.clone()), stopped.clone(), Some(web));
+    let door = Server::new(router(app.clone()), stopped.clone(), None);
     for listener in listeners.pages {
         let listener = tokio::net::TcpListener::from_std(listener).context("the page's socket")?;
         tokio::spawn(page.clone().accept(listener));
@@ -123,8 +140,13 @@ async fn serve(args: Args, config: Config, listeners: listen::Listeners) -> anyh
     Ok(())
 }
 
-fn scraper(pool: &Arc<Pool>, root: &kernel::Root, config: &Config) -> anyhow::Result<Arc<Scraper>> {
-    let sources = kernel::open(root, &config.metrics)?;
+fn scraper(
+    pool: &Arc<Pool>,
+    root: &kernel::Root,
+    config: &Config,
+    near: &Near,
+) -> anyhow::Result<Arc<Scraper>> {
+    let sources = kernel::open(root, &config.metrics, near)?;
     let limits = Limits {
         deadline: Duration::from_secs_f64(config.metrics.deadline_s),
         series_max: config.metrics.series_limit(root),
@@ -203,7 +225,9 @@ async fn signals(
 fn reload(args: &Args, app: &App, pool: &Arc<Pool>, root: &kernel::Root) -> anyhow::Result<()> {
     let (file, named) = args.config();
     let config = config::load(&file, named)?;
-    let scraper = scraper(pool, root, &config)?;
+    let near = Near { path: args.link(), hardware: app.hardware.clone() };
+    let scraper = scraper(pool, root, &config, &near)?;
+    app.web.move_to(config.web(&file))?;
     app.set(scraper.clone(), config.interval_s);
     // A first reading, so that `socle status` knows of the new sources.
     tokio::spawn(async move { scraper.collect(None).await });

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::events::{Events, Save};
-use crate::expose::{ipmi, own};
+use crate::expose::{ipmi, nvme, own};
 use crate::facts::FactsDesk;
 use crate::gzip::Piece;
 use crate::http::conn::told;
@@ -14,7 +14,9 @@ use axum::body::Bytes;
 use jiff::Timestamp;
 use socle_model::Status;
 use socle_model::bmc::{Degraded, SelRecord, Source};
-use socle_model::documents::{SENSORS_SCHEMA, STATUS_SCHEMA, SensorsDocument, StatusDocument};
+use socle_model::documents::{
+    SENSORS_SCHEMA, STATUS_SCHEMA, SensorLine, SensorsDocument, StatusDocument,
+};
 use socle_model::fault::one_line;
 use socle_model::metrics::{Page, cut};
 use std::path::PathBuf;
@@ -76,6 +78,11 @@ impl Verdict {
             own: Arc::default(),
             facts: None,
         }
+    }
+
+    /// Every sensor, for the status page.
+    pub(crate) fn readings(&self) -> &[SensorLine] {
+        &self.sensors.sensors
     }
 
     /// The sensors document as JSON; `None` when it cannot be written as such.
@@ -182,7 +189,11 @@ impl Task {
             now,
             facts: self.facts.last(),
             hardware: &hardware,
-            sources: reports.iter().filter_map(sources::kernel).chain(source.clone()).collect(),
+            sources: reports
+                .iter()
+                .filter_map(|report| sources::kernel(report, now))
+                .chain(source.clone())
+                .collect(),
             records: std::mem::take(records),
             interval_s: self.app.interval_s(),
         };
@@ -216,6 +227,7 @@ impl Task {
         }
         page.clear();
         own::verdict(&mut page, &status, &sensors.sensors, shown);
+        nvme::from_link(&mut page, &hardware, now);
         let own = Piece::following(&before.own, page.as_str());
         let sensors_json = OnceLock::new();
         self.verdict.send_replace(Arc::new(Verdict {
@@ -228,11 +240,15 @@ impl Task {
             own,
             facts: source,
         }));
-        if !judged.events.is_empty() {
+        if !judged.events.is_empty() || !judged.joined.is_empty() {
             let mut events = lock(&self.events);
             for event in judged.events {
                 tracing::info!(component = %event.component, "event: {}", one_line(&event.text));
                 events.push(event);
+            }
+            for one in judged.joined {
+                tracing::info!(record = one.origin.record, "an event has one more origin");
+                events.join(&one.to, one.origin);
             }
             self.news.send_replace(events.next().saturating_sub(1));
         }

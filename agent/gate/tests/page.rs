@@ -30,6 +30,43 @@ fn the_page_has_its_parts_and_its_content_type() {
     assert_eq!(gate.get("/metrics/ipmi").text(), "");
 }
 
+const OPEN: &str = "Host: localhost\r\nAccept: application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1\r\n";
+
+#[test]
+fn both_formats_have_the_same_series() {
+    let gate = Gate::start();
+    for path in [
+        "/metrics",
+        "/metrics/node",
+        "/metrics/socle",
+        "/metrics/ipmi",
+        "/metrics?collect[]=loadavg",
+    ] {
+        let (text, open) = (gate.get(path), gate.ask(path, "GET", OPEN));
+        let kind = open.header("content-type");
+        assert_eq!(kind, Some("application/openmetrics-text; version=1.0.0; charset=utf-8"));
+        assert_eq!(open.header("vary"), Some("Accept, Accept-Encoding"));
+        assert!(open.text().ends_with("# EOF\n") && open.text().matches("# EOF").count() == 1);
+        let parsed = socle_model::metrics::parse::parse(open.text()).unwrap();
+        let before = socle_model::metrics::parse::parse(text.text()).unwrap();
+        assert_eq!(parsed.series(), before.series(), "{path}");
+        let packed = gate.ask(path, "GET", &format!("{OPEN}Accept-Encoding: gzip\r\n"));
+        let mut unpacked = String::new();
+        flate2::read::GzDecoder::new(packed.body.as_slice()).read_to_string(&mut unpacked).unwrap();
+        let unpacked = socle_model::metrics::parse::parse(&unpacked).unwrap();
+        assert_eq!(unpacked.series(), before.series(), "{path} with gzip");
+        assert_eq!(unpacked.types, parsed.types);
+    }
+    for (query, kind) in [("openmetrics", "application/openmetrics-text"), ("text", "text/plain")] {
+        let asked = gate.ask(&format!("/metrics/socle?format={query}"), "GET", OPEN);
+        assert!(asked.header("content-type").unwrap().starts_with(kind), "{query}");
+    }
+    assert_eq!(gate.get("/metrics?format=xml").status, 400);
+    let open = gate.ask("/metrics", "GET", OPEN);
+    assert!(open.text().contains("\n# TYPE socle_http_refused counter\nsocle_http_refused_total{"));
+    assert_eq!(sample(open.text(), "node_load1"), Some(0.5));
+}
+
 #[test]
 fn gzip_and_head() {
     let gate = Gate::start();

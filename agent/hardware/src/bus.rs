@@ -1,7 +1,10 @@
 //! The thread that owns the BMC: opens the device, keeps one [`Session`] with it, tells what it saw,
 //! and comes back when the device does.
 
+use crate::beat::Beat;
 use crate::device::{self, OpenError};
+use crate::kept::{self, Identity, Kept};
+use crate::log::Saved;
 use crate::presence::{announced, module_loaded, on_ssif};
 use crate::sel_ring::SelRing;
 use crate::sensors::Sensors;
@@ -12,10 +15,9 @@ use socle_ipmi::sel::Tail;
 use socle_model::Timestamp;
 use socle_model::bmc::{Bmc, BmcData, Degraded, Source, SourceState};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The first pause before the device is opened again; doubles up to [`OPEN_MOST`].
 const OPEN_LEAST: Duration = Duration::from_secs(1);
@@ -23,8 +25,6 @@ const OPEN_LEAST: Duration = Duration::from_secs(1);
 const OPEN_MOST: Duration = Duration::from_secs(10);
 /// One call into the driver that takes longer is stuck: every command has a deadline of seconds.
 const STUCK: Duration = Duration::from_secs(60);
-/// The mark of a bus that waits for its time.
-const IDLE: u64 = u64::MAX;
 
 /// What the bus saw, latest wins.
 #[derive(Debug, Clone)]
@@ -74,35 +74,16 @@ pub struct Bus {
     ended: Receiver<()>,
 }
 
-/// Since when the thread has been inside a call.
-#[derive(Debug)]
-pub(crate) struct Beat {
-    began: Instant,
-    busy_since_ms: AtomicU64,
-}
-
-impl Beat {
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(IDLE - 1)
-    }
-
-    pub(crate) fn busy(&self) {
-        self.busy_since_ms.store(self.now_ms(), Ordering::Relaxed);
-    }
-
-    pub(crate) fn idle(&self) {
-        self.busy_since_ms.store(IDLE, Ordering::Relaxed);
-    }
-}
-
 impl Bus {
-    /// Opens the device once and starts the thread.
+    /// Opens the device once and starts the thread. `state` is the folder where the place in the BMC's
+    /// log is kept over a restart, if there is one.
     ///
     /// # Errors
     /// Another agent holds the device; the thread cannot be made. Everything else that is wrong with
     /// the device is published instead, and tried again.
     pub fn start(
         root: PathBuf,
+        state: Option<PathBuf>,
         settings: Settings,
         records: Arc<Mutex<SelRing>>,
         publish: Publish,
@@ -111,7 +92,7 @@ impl Bus {
         let beneath = root.clone();
         let opener =
             Box::new(move |settings: &Settings| device::open(&place(&beneath, settings), &locks));
-        Bus::start_with(root, settings, records, publish, opener)
+        Bus::start_with(root, state, settings, records, publish, opener)
     }
 
     /// The same with another way to open the device.
@@ -120,6 +101,7 @@ impl Bus {
     /// As [`Bus::start`].
     pub fn start_with(
         root: PathBuf,
+        state: Option<PathBuf>,
         settings: Settings,
         records: Arc<Mutex<SelRing>>,
         publish: Publish,
@@ -129,7 +111,7 @@ impl Bus {
         if let Err(held @ OpenError::Held { .. }) = first {
             return Err(held);
         }
-        let beat = Arc::new(Beat { began: Instant::now(), busy_since_ms: AtomicU64::new(IDLE) });
+        let beat = Arc::new(Beat::start());
         let (to, orders) = channel();
         let (alive, ended) = channel();
         let worker = Worker {
@@ -143,6 +125,9 @@ impl Bus {
             source: Seen::starting().source,
             degraded: Vec::new(),
             tail: Tail::default(),
+            kept: state.as_deref().and_then(kept::read),
+            identity: None,
+            saved: Saved::into(state.as_deref()),
             last: None,
             sensors: Sensors::default(),
         };
@@ -166,9 +151,7 @@ impl Bus {
     /// How long the thread has been inside one call, if that is beyond reason.
     #[must_use]
     pub fn stuck(&self) -> Option<Duration> {
-        let since = self.beat.busy_since_ms.load(Ordering::Relaxed);
-        let time = Duration::from_millis(self.beat.now_ms().saturating_sub(since));
-        (since != IDLE && time > STUCK).then_some(time)
+        self.beat.inside().filter(|&time| time > STUCK)
     }
 
     /// Asks the thread to end and waits for it as long as `limit`. It ends between two commands; one
@@ -198,6 +181,11 @@ pub(crate) struct Worker {
     degraded: Vec<Degraded>,
     /// The place in the log, kept while the device comes and goes: no record is told twice.
     pub(crate) tail: Tail,
+    /// What an earlier process kept of the log, until it is recalled.
+    pub(crate) kept: Option<Kept>,
+    /// The BMC that answered last.
+    pub(crate) identity: Option<Identity>,
+    pub(crate) saved: Saved,
     last: Option<Box<BmcData>>,
     /// The sensors of `last`, for a session whose own walk fails.
     pub(crate) sensors: Sensors,
@@ -215,8 +203,10 @@ impl Worker {
                         // A driver that came late: now there is a BMC, and nothing known of it.
                         self.forget();
                     }
+                    self.tail.was_away();
                     let (end, said) = Session::new(&mut self, transport).run();
                     self.last = said;
+                    self.save_place();
                     match end {
                         End::Stop => return,
                         End::Reopen => self.forget(),
@@ -251,7 +241,8 @@ impl Worker {
     fn forget(&mut self) {
         self.last = None;
         self.sensors = Sensors::default();
-        self.tail = Tail::default();
+        self.tail.another();
+        (self.kept, self.identity) = (None, None);
         self.degraded.clear();
         self.source = Source { errors: self.source.errors, ..Seen::starting().source };
         self.tell(Bmc::Starting);
@@ -375,7 +366,7 @@ impl Worker {
         self.tell(Bmc::Present(Box::new(data.clone())));
     }
 
-    /// Publishes a first sweep as far as it is.
+    /// Publishes what is known in between: a first sweep as far as it is, what an event brought.
     pub(crate) fn progress(&mut self, data: &BmcData) {
         self.tell(Bmc::Present(Box::new(data.clone())));
     }

@@ -183,7 +183,8 @@ pub(crate) fn chassis(status: &ChassisStatus) -> Chassis {
     }
 }
 
-/// A SEL record, with its sensor where one is known. The ring numbers it.
+/// A SEL record, with its sensor where one is known. The ring numbers it; epoch and backlog are the
+/// caller's to say.
 pub(crate) fn sel_record(entry: &Entry, sensors: &[SensorRecord]) -> SelRecord {
     let event = match &entry.body {
         Body::Event(event) => Some(event),
@@ -208,5 +209,7 @@ pub(crate) fn sel_record(entry: &Entry, sensors: &[SensorRecord]) -> SelRecord {
         asserted: event.is_some_and(|event| !event.deasserted),
         text: entry.text(sensor),
         raw: entry.raw.iter().map(|byte| format!("{byte:02x}")).collect(),
+        epoch: 0,
+        backlog: false,
     }
 }

@@ -1,9 +1,10 @@
 //! Who the BMC is and what its SDR repository holds.
 
+use crate::kept::Identity;
 use crate::reading::{info, renewed};
 use crate::sensors::Sensors;
 use crate::session::{Halt, Session};
-use socle_ipmi::app::{GetDeviceId, GetSelfTest, SystemFirmware};
+use socle_ipmi::app::{GetDeviceGuid, GetDeviceId, GetSelfTest, SystemFirmware};
 use socle_ipmi::sdr::walk::{Stamp, Walk};
 use socle_ipmi::{Completion, Request, Response, TransportError};
 use socle_model::bmc::SelfTest;
@@ -36,6 +37,14 @@ impl Session<'_> {
         }
         match self.asked(&GetDeviceId)? {
             Ok(id) => {
+                let guid = self.asked(&GetDeviceGuid)?.ok();
+                let hex = |guid: [u8; 16]| guid.iter().map(|byte| format!("{byte:02x}")).collect();
+                self.worker.met(Identity {
+                    manufacturer: id.manufacturer,
+                    product: id.product,
+                    device: id.device_id,
+                    guid: guid.map(hex),
+                });
                 let firmware = self.system_firmware()?;
                 self.data.info = Some(info(&id, firmware));
                 self.data.up.bmc = true;

@@ -31,6 +31,12 @@ impl SelRing {
         self.records.push_back(record);
     }
 
+    /// All records, oldest first.
+    #[must_use]
+    pub fn all(&self) -> Vec<SelRecord> {
+        self.records.iter().cloned().collect()
+    }
+
     /// At most `most` records with a number greater than `after`, oldest first, and whether there
     /// are more.
     #[must_use]
@@ -64,6 +70,8 @@ mod tests {
             asserted: true,
             text: String::new(),
             raw: String::new(),
+            epoch: 0,
+            backlog: false,
         };
         for _ in 0..CAPACITY + 10 {
             ring.push(record.clone());

@@ -3,6 +3,7 @@
 use crate::reading::{empty, fill, thresholds};
 use crate::session::{Halt, Session};
 use socle_ipmi::sdr::{self, Record, SensorRecord};
+use socle_ipmi::sel::Event;
 use socle_ipmi::sensor::{GetFactors, GetReading, GetThresholds, RawThresholds};
 use socle_ipmi::sweep::Outcome;
 use socle_ipmi::{CallError, Completion, TransportError};
@@ -84,6 +85,14 @@ impl Sensors {
 
     fn limits(&self, n: usize) -> [Option<f64>; 6] {
         self.asked.get(n).and_then(|asked| asked.thresholds).unwrap_or_default()
+    }
+
+    /// Which of the sensors that can be asked an event is about.
+    pub(crate) fn asked_for(&self, event: &Event) -> impl Iterator<Item = usize> {
+        let of =
+            |asked: &Asked| self.records.get(asked.place).is_some_and(|sensor| event.is_of(sensor));
+        let found = self.asked.iter().enumerate().filter(move |(_, asked)| of(asked));
+        found.map(|(n, _)| n)
     }
 
     /// How many can be asked.

@@ -7,7 +7,6 @@ use crate::sensors::Sensors;
 use socle_ipmi::app::{DeviceId, GetDeviceId};
 use socle_ipmi::sweep::{Due, Outcome, Sweep};
 use socle_ipmi::{CallError, Command, Completion, Request, Response, Transport, TransportError};
-use socle_model::Timestamp;
 use socle_model::bmc::BmcData;
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -22,9 +21,6 @@ const PROBE_LEAST: Duration = Duration::from_secs(1);
 const ENTRIES_A_SWEEP: u32 = 8;
 /// Forbidden commands named.
 const RESTRICTED_MAX: usize = 16;
-/// How often a first sweep that takes long is shown in part.
-const SHOW_EVERY: Duration = Duration::from_secs(20);
-
 /// Why a session ends.
 #[derive(Debug)]
 pub(crate) enum End {
@@ -59,7 +55,7 @@ pub(crate) struct Session<'a> {
     /// How long the bus was busy since the last rest from it.
     spent: Duration,
     /// Whether the data below are of a whole sweep, be it of an earlier session.
-    known: bool,
+    pub(crate) known: bool,
     pub(crate) data: BmcData,
     pub(crate) sensors: Sensors,
     /// The records that were walked, if they were walked to their end.
@@ -74,11 +70,17 @@ pub(crate) struct Session<'a> {
     pub(crate) whole_sweep: bool,
     /// Sensors that answered in this sweep.
     pub(crate) answered: usize,
-    shown: Instant,
+    pub(crate) shown: Instant,
     /// What went wrong in this sweep.
     pub(crate) fault: Option<String>,
     /// Commands that the BMC's policy forbids here: network function and command.
     restricted: BTreeSet<(u8, u8)>,
+    /// Sensors that records of the log name, to be asked at once.
+    pub(crate) hurried: Vec<usize>,
+    /// Those of them that were not asked yet.
+    pub(crate) haste: BTreeSet<usize>,
+    /// One of them was asked and is not shown yet.
+    pub(crate) unshown: bool,
 }
 
 impl<'a> Session<'a> {
@@ -109,6 +111,9 @@ impl<'a> Session<'a> {
             shown: now,
             fault: None,
             restricted: BTreeSet::new(),
+            hurried: Vec::new(),
+            haste: BTreeSet::new(),
+            unshown: false,
         }
     }
 
@@ -151,6 +156,7 @@ impl<'a> Session<'a> {
             }
         }
         self.silent_run = 0;
+        self.worker.tail.was_away();
         self.whole_sweep = false;
         self.sensors.thresholds_due(Instant::now());
         // It may be another one now, with another repository.
@@ -167,14 +173,24 @@ impl<'a> Session<'a> {
     fn live(&mut self) -> Result<std::convert::Infallible, Halt> {
         self.identify()?;
         self.read_records()?;
+        self.recall();
         let mut sweep = self.new_sweep();
         loop {
             let now = self.now_ms();
+            for n in std::mem::take(&mut self.hurried) {
+                self.haste.insert(n);
+                sweep.hurry(n);
+            }
             match sweep.next(now) {
                 Due::Sensor(n) => {
                     let outcome = self.read_sensor(n)?;
                     sweep.done(outcome, self.spent_ms(), self.now_ms());
                     self.show_progress();
+                    self.show_hurried(n);
+                }
+                Due::Log => {
+                    self.look_at_log()?;
+                    sweep.done(Outcome::Answered, self.spent_ms(), self.now_ms());
                 }
                 Due::Summary => {
                     self.summarise()?;
@@ -200,7 +216,10 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn new_sweep(&self) -> Sweep {
+    fn new_sweep(&mut self) -> Sweep {
+        // Numbers of sensors are those of the records that were walked last.
+        self.hurried.clear();
+        self.haste.clear();
         let Settings { interval_ms, bus_share } = self.pace();
         Sweep::new(self.sensors.readable(), interval_ms, bus_share, self.now_ms())
     }
@@ -209,35 +228,6 @@ impl<'a> Session<'a> {
         let interval = self.worker.settings.interval().as_millis();
         let interval_ms = u64::try_from(interval).unwrap_or(u64::MAX);
         Settings { interval_ms, bus_share: self.worker.settings.bus_share }
-    }
-
-    fn swept(&mut self, began_ms: u64) {
-        let answered = std::mem::take(&mut self.answered);
-        self.data.up.ipmi = match self.sensors.readable() {
-            0 => self.walked.is_some(),
-            _ => answered > 0,
-        };
-        self.data.swept_at = Some(Timestamp::now());
-        self.data.sweep_s =
-            Some(Duration::from_millis(self.now_ms().saturating_sub(began_ms)).as_secs_f64());
-        self.whole_sweep = true;
-        self.known = true;
-        let fault = self.fault.take();
-        self.present(fault);
-        self.shown = Instant::now();
-    }
-
-    /// Publishes what is known, and with it that the records are known in part only.
-    pub(crate) fn present(&mut self, fault: Option<String>) {
-        self.worker.present(&self.data, fault, self.incomplete.as_deref());
-    }
-
-    /// A first sweep that takes long is shown as far as it is.
-    fn show_progress(&mut self) {
-        if !self.known && self.shown.elapsed() > SHOW_EVERY {
-            self.shown = Instant::now();
-            self.worker.progress(&self.data);
-        }
     }
 
     /// One command; the outer error ends the work on this BMC for now.

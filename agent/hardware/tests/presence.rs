@@ -67,7 +67,7 @@ fn first(dir: &TempDir) -> Seen {
     let (to, seen) = channel();
     let records = Arc::new(Mutex::new(SelRing::default()));
     let publish = Box::new(move |next| drop(to.send(next)));
-    let bus = Bus::start(dir.path().into(), Settings::default(), records, publish).unwrap();
+    let bus = Bus::start(dir.path().into(), None, Settings::default(), records, publish).unwrap();
     let first = seen.recv_timeout(Duration::from_secs(5)).unwrap();
     bus.stop(Duration::from_secs(1));
     first

@@ -15,7 +15,7 @@ pub(crate) struct Finding {
     pub(crate) cause: Option<String>,
     /// What to do.
     pub(crate) remedy: Option<String>,
-    /// `ipmi`, `kernel` or `agent`.
+    /// `ipmi`, `kernel`, `nvme` or `agent`.
     pub(crate) source: &'static str,
 }
 

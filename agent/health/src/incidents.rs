@@ -1,20 +1,32 @@
 //! Events out of what changed: log records, error counts that grew, verdicts that turned.
 
 use crate::exporter::rule;
+use crate::fault::{Report, Verdict};
 use crate::memory::Memory;
-use crate::observations::{NewEvent, Observations};
+use crate::observations::{Joined, NewEvent, Observations};
 use crate::place::place;
+use crate::rules::drive;
 use crate::rules::kernel::edac_place;
+use crate::spot::Spot;
 use socle_model::bmc::{SelRecord, Sensor};
 use socle_model::documents::Component;
 use socle_model::event::{Kind, Origin, Severity};
-use socle_model::{ComponentPath, Quantity, Status};
+use socle_model::facts::EdacCount;
+use socle_model::{ComponentPath, Quantity, Status, Timestamp};
 use std::collections::BTreeSet;
 
 /// Most verdicts that turn at once and are told one by one; the rest becomes one event with the count.
 const MOST: usize = 1000;
-/// A SEL record and a kernel count within this many seconds can be one memory error.
-const SAME_ERROR_S: i64 = 300;
+/// A SEL record that was found in the log may be of an error that is being reported now if its time is
+/// within this of now.
+const NEAR_S: i64 = 300;
+
+/// What has happened since the verdict before.
+#[derive(Debug, Default)]
+pub(crate) struct News {
+    pub(crate) events: Vec<NewEvent>,
+    pub(crate) joined: Vec<Joined>,
+}
 
 /// Everything that happened since the verdict `before`.
 pub(crate) fn collect(
@@ -22,9 +34,12 @@ pub(crate) fn collect(
     before: &Memory,
     memory: &mut Memory,
     components: &[Component],
-) -> Vec<NewEvent> {
-    let mut events = log_records(seen, memory);
-    error_counts(seen, before, &mut events);
+) -> News {
+    memory.pass(seen.elapsed);
+    let mut news = News::default();
+    log_records(seen, memory, &mut news);
+    error_counts(seen, before, memory, &mut news);
+    drive::events(seen, before, &mut news.events);
     let mut turned = verdict_changes(seen, before, components);
     if turned.len() > MOST {
         let more = turned.len() - MOST;
@@ -38,32 +53,81 @@ pub(crate) fn collect(
             origins: Vec::new(),
         });
     }
-    events.append(&mut turned);
-    events
+    news.events.append(&mut turned);
+    news
 }
 
-fn log_records(seen: &Observations<'_>, memory: &mut Memory) -> Vec<NewEvent> {
+impl News {
+    /// Takes an event of a fault that other sources may report, too; of one that was told it becomes
+    /// one more origin.
+    fn report(&mut self, memory: &mut Memory, uncorrected: bool, spot: Spot, event: NewEvent) {
+        let Some(origin) = event.origins.first().cloned() else { return };
+        match memory.report(Report { uncorrected, spot, origin: origin.clone() }) {
+            Verdict::New => self.events.push(event),
+            Verdict::Known => {}
+            Verdict::Joins(to) => {
+                let mut own = self.events.iter_mut().rev();
+                match own.find(|event| event.origins.first() == Some(&to)) {
+                    Some(event) => event.origins.push(origin),
+                    None => self.joined.push(Joined { to, origin }),
+                }
+            }
+        }
+    }
+}
+
+fn log_records(seen: &Observations<'_>, memory: &mut Memory, news: &mut News) {
     if seen.new_sel.is_empty() {
-        return Vec::new();
+        return;
     }
     let mut known: BTreeSet<u64> = memory.told.iter().copied().collect();
-    let news = seen.new_sel.iter().filter(|record| memory.is_news(&record.raw, &mut known));
-    news.map(|record| {
-        let undated = if record.at.is_none() { " (the record has no usable time)" } else { "" };
-        NewEvent {
-            at: record.at.unwrap_or(seen.now),
-            component: sel_place(record),
-            severity: sel_severity(record),
-            kind: Kind::Sel,
-            text: format!("{}{undated}", record.text),
-            origins: vec![Origin {
-                source: "ipmi".to_owned(),
-                record: format!("SEL {}", record.record_id),
-                at: record.at,
-            }],
+    for record in seen.new_sel {
+        if !memory.is_news(record, &mut known) {
+            continue;
         }
-    })
-    .collect()
+        let event = log_event(seen, record);
+        match memory_error(record).filter(|_| fresh(seen, record)) {
+            Some(uncorrected) => {
+                let spot = Spot::of(record.sensor.as_deref());
+                news.report(memory, uncorrected, spot, event);
+            }
+            None => news.events.push(event),
+        }
+    }
+}
+
+fn log_event(seen: &Observations<'_>, record: &SelRecord) -> NewEvent {
+    let undated = if record.at.is_none() { " (the record has no usable time)" } else { "" };
+    NewEvent {
+        at: record.at.unwrap_or(seen.now),
+        component: sel_place(record),
+        severity: sel_severity(record),
+        kind: Kind::Sel,
+        text: format!("{}{undated}", record.text),
+        origins: vec![Origin {
+            source: "ipmi".to_owned(),
+            record: format!("SEL {}", record.record_id),
+            at: record.at,
+        }],
+    }
+}
+
+/// Whether the record tells of a memory error (sensor type 0Ch), and whether that was not corrected:
+/// offset 1, against 0 and 5 (table 42-3).
+fn memory_error(record: &SelRecord) -> Option<bool> {
+    let ecc = record.sensor_type == 0x0C && record.event_type == 0x6F && record.asserted;
+    match record.offset {
+        1 if ecc => Some(true),
+        0 | 5 if ecc => Some(false),
+        _ => None,
+    }
+}
+
+/// Whether the record is of the last minutes: it came while the root half watched, whatever the BMC's
+/// clock says, or its time says so.
+fn fresh(seen: &Observations<'_>, record: &SelRecord) -> bool {
+    let near = |at: Timestamp| seen.now.duration_since(at).as_secs().abs() <= NEAR_S;
+    !record.backlog || record.at.is_some_and(near)
 }
 
 /// Where the record's sensor is, or would be.
@@ -123,60 +187,42 @@ fn sel_severity(record: &SelRecord) -> Severity {
     }
 }
 
-fn error_counts(seen: &Observations<'_>, before: &Memory, events: &mut Vec<NewEvent>) {
+fn error_counts(seen: &Observations<'_>, before: &Memory, memory: &mut Memory, news: &mut News) {
     let Some(kernel) = seen.kernel else { return };
     for count in &kernel.edac {
         // At first sight there is nothing to compare with: the verdict tells of old errors.
         let Some(old) = before.errors.get(&count.file) else { continue };
-        for (now, then, word, severity) in [
-            (count.uncorrected, old.uncorrected, "uncorrected", Severity::Critical),
-            (count.corrected, old.corrected, "corrected", Severity::Info),
-        ] {
-            if now <= then {
-                continue;
+        for (now, then, uncorrected) in
+            [(count.uncorrected, old.uncorrected, true), (count.corrected, old.corrected, false)]
+        {
+            if now > then {
+                let words = count.label.as_deref().into_iter().chain(count.location.as_deref());
+                let event = count_event(seen, count, (now - then, now), uncorrected);
+                news.report(memory, uncorrected, Spot::of(words), event);
             }
-            let origin =
-                Origin { source: "kernel".to_owned(), record: count.file.clone(), at: None };
-            if let Some(event) = same_error(seen, events, severity) {
-                event.origins.push(origin);
-                continue;
-            }
-            let place = count.label.as_deref().unwrap_or("this DIMM");
-            events.push(NewEvent {
-                at: seen.now,
-                component: edac_place(count),
-                severity,
-                kind: Kind::Edac,
-                text: format!("{} {word} memory errors at {place}, {now} since boot", now - then),
-                origins: vec![origin],
-            });
         }
     }
 }
 
-/// A SEL record of this verdict that tells of the same memory error: ECC (sensor type 0Ch, offsets 0, 1
-/// and 5), of the same weight, at about the same time.
-fn same_error<'a>(
+fn count_event(
     seen: &Observations<'_>,
-    events: &'a mut [NewEvent],
-    severity: Severity,
-) -> Option<&'a mut NewEvent> {
-    let ecc: BTreeSet<String> = seen
-        .new_sel
-        .iter()
-        .filter(|record| record.sensor_type == 0x0C && record.event_type == 0x6F)
-        .filter(|record| match severity {
-            Severity::Critical => record.offset == 1,
-            _ => matches!(record.offset, 0 | 5),
-        })
-        .map(|record| format!("SEL {}", record.record_id))
-        .collect();
-    events.iter_mut().find(|event| {
-        event.kind == Kind::Sel
-            && event.origins.len() == 1
-            && seen.now.duration_since(event.at).as_secs().abs() <= SAME_ERROR_S
-            && event.origins.iter().any(|origin| ecc.contains(&origin.record))
-    })
+    count: &EdacCount,
+    (more, all): (u64, u64),
+    uncorrected: bool,
+) -> NewEvent {
+    let (word, severity) = match uncorrected {
+        true => ("uncorrected", Severity::Critical),
+        false => ("corrected", Severity::Info),
+    };
+    let place = count.label.as_deref().unwrap_or("this DIMM");
+    NewEvent {
+        at: seen.now,
+        component: edac_place(count),
+        severity,
+        kind: Kind::Edac,
+        text: format!("{more} {word} memory errors at {place}, {all} since boot"),
+        origins: vec![Origin { source: "kernel".to_owned(), record: count.file.clone(), at: None }],
+    }
 }
 
 /// Verdicts that turned, leaves only: a parent turns with its child. The first look at a part is news

@@ -4,16 +4,19 @@
 //! when a verdict stands, what was once there, which log records were already told.
 
 pub mod exporter;
+mod fault;
 mod finding;
 mod incidents;
 mod memory;
 mod observations;
 mod place;
 mod rules;
+mod spot;
 mod tree;
+pub mod words;
 
 pub use memory::Memory;
-pub use observations::{Judgement, Link, NewEvent, Observations};
+pub use observations::{Joined, Judgement, Link, NewEvent, Observations};
 pub use place::place;
 
 /// The verdict on everything that was seen.
@@ -25,9 +28,10 @@ pub fn judge(seen: &Observations<'_>, before: &Memory) -> Judgement {
     rules::bmc::judge(seen, &mut memory, &mut findings);
     rules::sensor::judge(seen, &mut memory, &mut findings, &mut sensors);
     rules::kernel::judge(seen, &mut memory, &mut findings, &mut sensors);
+    rules::drive::judge(seen, before, &mut memory, &mut findings, &mut sensors);
     rules::agent::judge(seen, &mut findings);
     let (status, components) =
         tree::grow(findings, &mut memory, seen.now, rules::bmc::complete(seen));
-    let events = incidents::collect(seen, before, &mut memory, &components);
-    Judgement { status, components, sensors, events, memory }
+    let news = incidents::collect(seen, before, &mut memory, &components);
+    Judgement { status, components, sensors, events: news.events, joined: news.joined, memory }
 }

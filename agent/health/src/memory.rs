@@ -1,6 +1,8 @@
 //! What is kept from one verdict to the next, and over a restart.
 
+use crate::fault::Fault;
 use serde::{Deserialize, Serialize};
+use socle_model::bmc::SelRecord;
 use socle_model::{ComponentPath, Status, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -40,6 +42,9 @@ pub struct Memory {
     pub(crate) errors: BTreeMap<String, ErrorCount>,
     /// Fingerprints of log records that were told, oldest first.
     pub(crate) told: VecDeque<u64>,
+    /// Faults that were told and may be reported by another source, oldest first.
+    #[serde(default)]
+    pub(crate) faults: VecDeque<Fault>,
 }
 
 /// A sensor that once answered.
@@ -75,6 +80,7 @@ impl Default for Memory {
             bmc_seen: false,
             errors: BTreeMap::new(),
             told: VecDeque::new(),
+            faults: VecDeque::new(),
         }
     }
 }
@@ -112,9 +118,13 @@ impl Memory {
         });
     }
 
-    /// Whether the record with this text is new; it is told from now on.
-    pub(crate) fn is_news(&mut self, raw: &str, known: &mut BTreeSet<u64>) -> bool {
-        let print = fingerprint(raw);
+    /// Whether the record is new; it is told from now on.
+    pub(crate) fn is_news(&mut self, record: &SelRecord, known: &mut BTreeSet<u64>) -> bool {
+        let print = match (record.at, record.epoch) {
+            // With a time of its own no other record is the same.
+            (Some(_), _) | (None, 0) => fingerprint(&record.raw),
+            (None, epoch) => fingerprint(&format!("{}#{epoch}", record.raw)),
+        };
         if !known.insert(print) {
             return false;
         }

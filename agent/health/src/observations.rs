@@ -5,12 +5,15 @@ use socle_model::documents::{Component, SensorLine};
 use socle_model::event::{Kind, Origin, Severity};
 use socle_model::facts::KernelFacts;
 use socle_model::{ComponentPath, Status, Timestamp};
+use std::time::Duration;
 
 /// Everything that was seen, as of `now`.
 #[derive(Debug, Clone, Copy)]
 pub struct Observations<'a> {
     /// The moment of the verdict.
     pub now: Timestamp,
+    /// Time since the verdict before, by a clock that nobody sets; zero for the first one.
+    pub elapsed: Duration,
     /// The last snapshot of the root half, however old.
     pub snapshot: Option<&'a Snapshot>,
     /// Whether the root half is heard.
@@ -57,8 +60,19 @@ pub struct Judgement {
     pub sensors: Vec<SensorLine>,
     /// What has happened since the last verdict.
     pub events: Vec<NewEvent>,
+    /// What has turned out to be of an event that was told before.
+    pub joined: Vec<Joined>,
     /// What to keep for the next verdict.
     pub memory: super::Memory,
+}
+
+/// One more record behind an event that was told before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Joined {
+    /// The first origin of that event, by which it is found: the youngest event that has it.
+    pub to: Origin,
+    /// The record.
+    pub origin: Origin,
 }
 
 /// An event that has no number yet; the event store gives it one.

@@ -125,6 +125,8 @@ fn component(path: ComponentPath, node: Node, since: Timestamp) -> Component {
     let segments: Vec<&str> = path.segments().collect();
     let numbered = |segment: &&str| segment.starts_with(|c: char| c.is_ascii_digit());
     let kind = match segments.as_slice() {
+        // A drive's place is called by its bus, as the kernel does.
+        ["nvme", _] => "drive",
         [.., kind, last] if numbered(last) || segments.len().is_multiple_of(2) => kind,
         [.., last] => last,
         [] => "host",

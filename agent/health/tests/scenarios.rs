@@ -9,6 +9,7 @@ use socle_model::documents::Component;
 use socle_model::event::{Kind, Severity};
 use socle_model::facts::{Clocksource, EdacCount, HwmonSensor, KernelFacts};
 use socle_model::{Absent, Quantity, Status, Thresholds, Timestamp};
+use std::time::Duration;
 
 fn at(second: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + second).unwrap()
@@ -74,6 +75,7 @@ fn snapshot(second: i64, sensors: Vec<Sensor>) -> Snapshot {
         sources: vec![],
         degraded: vec![],
         checks: vec![],
+        drives: vec![],
     }
 }
 
@@ -84,6 +86,7 @@ fn look(second: i64, snapshot: Option<&Snapshot>, before: &Memory) -> Judgement 
 fn observed(second: i64, snapshot: Option<&Snapshot>) -> Observations<'_> {
     Observations {
         now: at(second),
+        elapsed: Duration::from_secs(1),
         snapshot,
         link: Link::Connected,
         kernel: None,
@@ -354,6 +357,8 @@ fn record(id: u16, raw: &str) -> SelRecord {
         asserted: true,
         text: "M0_FAN3: lower critical going low asserted".into(),
         raw: raw.into(),
+        epoch: 0,
+        backlog: false,
     }
 }
 
@@ -402,17 +407,6 @@ fn memory_errors_by_rate_and_weight() {
     assert_eq!(day_later.status, Status::Ok);
     let dead = see(90_001, &dimm(30, 1), &day_later.memory);
     assert_eq!(dead.status, Status::Critical);
-    // One error with two origins: the SEL's record and the kernel's count.
-    let mut ecc = record(9, "ecc");
-    (ecc.sensor_type, ecc.event_type, ecc.offset, ecc.at) = (0x0C, 0x6F, 1, Some(at(90_002)));
-    let facts = dimm(30, 2);
-    let seen = healthy(90_002);
-    let news = [ecc];
-    let observations =
-        Observations { kernel: Some(&facts), new_sel: &news, ..observed(90_002, Some(&seen)) };
-    let joined = judge(&observations, &dead.memory);
-    assert_eq!(joined.events.len(), 1);
-    assert_eq!(joined.events[0].origins.len(), 2);
 }
 
 #[test]

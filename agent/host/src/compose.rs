@@ -3,6 +3,7 @@
 
 use crate::doctor::{self, ConfigState, Process};
 use socle_hardware::bus::Seen;
+use socle_hardware::nvme;
 use socle_model::Timestamp;
 use socle_model::bmc::{Bmc, Degraded, Snapshot};
 use socle_model::link::{REPLY_LIMIT, Seen as Answer, answer_frame};
@@ -30,13 +31,13 @@ impl Composer {
         let process = Process::read(root);
         let config = ConfigState::default();
         let mut composer = Composer { frames, process, started, config };
-        composer.publish(&Seen::starting(), None);
+        composer.publish(&Seen::starting(), None, &nvme::Seen::starting());
         (composer, latest)
     }
 
     /// Hands out a new snapshot. `stuck` is how long the bus has been inside one call, if too long.
-    pub(crate) fn publish(&mut self, seen: &Seen, stuck: Option<Duration>) {
-        let mut answer = Answer { snapshot: self.snapshot(seen, stuck) };
+    pub(crate) fn publish(&mut self, seen: &Seen, stuck: Option<Duration>, drives: &nvme::Seen) {
+        let mut answer = Answer { snapshot: self.snapshot(seen, stuck, drives) };
         let frame = loop {
             match answer_frame(&answer, true) {
                 Ok(frame) if frame.len() <= REPLY_LIMIT => break frame,
@@ -55,7 +56,7 @@ impl Composer {
         self.frames.send_replace(Arc::from(frame));
     }
 
-    fn snapshot(&self, seen: &Seen, stuck: Option<Duration>) -> Snapshot {
+    fn snapshot(&self, seen: &Seen, stuck: Option<Duration>, drives: &nvme::Seen) -> Snapshot {
         let bmc = match stuck {
             None => seen.bmc.clone(),
             Some(time) => Bmc::Unknown {
@@ -71,13 +72,18 @@ impl Composer {
         };
         let mut degraded = self.process.degraded();
         degraded.extend(seen.degraded.iter().cloned());
+        let feature = || nvme::SOURCE.to_owned();
+        degraded.extend(
+            drives.degraded.iter().map(|why| Degraded { feature: feature(), why: why.clone() }),
+        );
         Snapshot {
             started: self.started,
             at: Timestamp::now(),
             checks: doctor::checks(&self.process, &bmc, &self.config),
             bmc,
-            sources: vec![seen.source.clone()],
+            sources: vec![seen.source.clone(), drives.source.clone()],
             degraded,
+            drives: drives.drives.clone(),
         }
     }
 }
@@ -137,7 +143,7 @@ mod tests {
         let (mut composer, mut latest) = Composer::new(Path::new("/nonexistent"), Timestamp::now());
         let first = shown(&latest.borrow_and_update());
         assert_eq!(first.bmc, Bmc::Starting);
-        composer.publish(&large(1), Some(Duration::from_secs(99)));
+        composer.publish(&large(1), Some(Duration::from_secs(99)), &nvme::Seen::starting());
         let second = shown(&latest.borrow_and_update());
         assert!(second.at > first.at);
         let Bmc::Unknown { cause, last, .. } = second.bmc else { panic!("{:?}", second.bmc) };
@@ -147,7 +153,7 @@ mod tests {
     #[test]
     fn what_is_too_large_for_the_link_is_cut_and_said() {
         let (mut composer, mut latest) = Composer::new(Path::new("/nonexistent"), Timestamp::now());
-        composer.publish(&large(REPLY_LIMIT + 1), None);
+        composer.publish(&large(REPLY_LIMIT + 1), None, &nvme::Seen::starting());
         let seen = shown(&latest.borrow_and_update());
         assert!(seen.degraded.iter().any(|degraded| degraded.feature == "ipmi_sensors"));
         assert!(matches!(seen.bmc, Bmc::Present(_)));

@@ -1,5 +1,6 @@
 //! What the doors have in common: what they show, and how many may stand in them.
 
+use crate::asks::Asks;
 use socle_hardware::sel_ring::SelRing;
 use socle_model::Timestamp;
 use socle_model::link::{RECORDS_LIMIT, Records};
@@ -10,12 +11,13 @@ use tokio::sync::watch;
 /// Connections that one user may hold at one door.
 const CONNECTIONS_PER_UID: usize = 16;
 
-/// What is shown: the latest snapshot as a ready frame, and the SEL's records.
+/// What is shown: the latest snapshot as a ready frame, the SEL's records, and what is read when asked.
 #[derive(Debug)]
 pub(crate) struct Hall {
     pub(crate) frames: watch::Receiver<Arc<[u8]>>,
     pub(crate) records: Arc<Mutex<SelRing>>,
     pub(crate) started: Timestamp,
+    pub(crate) asks: Asks,
 }
 
 impl Hall {

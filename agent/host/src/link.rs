@@ -4,6 +4,7 @@
 //! answers with a deadline, so many connections per uid, no descriptors (plain reads drop them), no
 //! upgrade. A peer that breaks the protocol loses its connection and nothing else.
 
+use crate::asks::Question;
 use crate::door::{Cap, Hall};
 use socle_model::link::{
     After, Call, CallError, DESCRIPTION, Described, Envelope, Frames, Hello, INTERFACE,
@@ -78,6 +79,8 @@ async fn converse(stream: UnixStream, hall: &Hall) -> Result<(), String> {
             match answer(&envelope, hall) {
                 Next::Send(bytes) if envelope.oneway => drop(bytes),
                 Next::Send(bytes) => send(&mut to, &bytes).await?,
+                Next::Ask(_) if envelope.oneway => {}
+                Next::Ask(question) => send(&mut to, &hall.asks.answer(question).await).await?,
                 // Several answers to a call that wants none: there is nothing to do for it.
                 Next::Stream if envelope.oneway => {}
                 Next::Stream if frames.is_empty() => return push(&mut from, &mut to, hall).await,
@@ -96,6 +99,8 @@ async fn converse(stream: UnixStream, hall: &Hall) -> Result<(), String> {
 /// What follows a call.
 enum Next {
     Send(Vec<u8>),
+    /// Something that has to be read first.
+    Ask(Question),
     Stream,
 }
 
@@ -105,11 +110,15 @@ fn answer(envelope: &Envelope, hall: &Hall) -> Next {
     }
     let call = match Call::decode(envelope) {
         Ok(Call::Watch) => return Next::Stream,
+        Ok(Call::Energy) => return Next::Ask(Question::Energy),
+        Ok(Call::Ethtool(devices)) => return Next::Ask(Question::Ethtool(devices)),
         Ok(call) => call,
         Err(error) => return Next::Send(error_frame(&error)),
     };
     let frame = match call {
-        Call::Watch | Call::GetInfo => answer_frame(&info(), false),
+        Call::Watch | Call::Energy | Call::Ethtool(_) | Call::GetInfo => {
+            answer_frame(&info(), false)
+        }
         Call::GetInterfaceDescription(which) => match which.interface.as_str() {
             INTERFACE => answer_frame(&Described { description: DESCRIPTION.into() }, false),
             "org.varlink.service" => {

@@ -2,6 +2,7 @@
 //! IP socket and starts no process.
 
 mod args;
+mod asks;
 mod compose;
 mod config;
 mod doctor;
@@ -58,7 +59,9 @@ fn serve(args: Args) -> Result<()> {
     let state = state::take(args.state, &root)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("the runtime")?;
-    let result = runtime.block_on(tasks::run(tasks::Setup { root, source, settings, sockets }));
+    let dir = state.dir.clone();
+    let setup = tasks::Setup { root, state: dir, source, settings, sockets };
+    let result = runtime.block_on(tasks::run(setup));
     drop(state);
     result
 }

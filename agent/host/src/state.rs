@@ -12,11 +12,13 @@ const DEFAULT: &str = "var/lib/socle";
 /// Keeps the state folder ours while it lives.
 #[derive(Debug)]
 pub(crate) struct State {
+    /// Where it is; without it nothing is kept.
+    pub(crate) dir: Option<PathBuf>,
     _lock: Option<File>,
 }
 
-/// Takes the state folder. Without `--state` a folder that cannot be had is done without: the root half
-/// keeps nothing on disk yet that it could not do without.
+/// Takes the state folder. Without `--state` a folder that cannot be had is done without: what is kept
+/// there only saves work and double news after a restart.
 ///
 /// # Errors
 /// Another agent holds it; or the folder named by `--state` cannot be had.
@@ -33,7 +35,7 @@ pub(crate) fn take(named: Option<PathBuf>, root: &Path) -> Result<State> {
         }
         Err(error) => {
             tracing::info!(dir = %dir.display(), %error, "no state folder; nothing is kept");
-            return Ok(State { _lock: None });
+            return Ok(State { dir: None, _lock: None });
         }
     };
     match file.try_lock() {
@@ -43,7 +45,7 @@ pub(crate) fn take(named: Option<PathBuf>, root: &Path) -> Result<State> {
             if let Err(error) = noted {
                 tracing::info!(path = %path.display(), %error, "the lock does not name us");
             }
-            Ok(State { _lock: Some(file) })
+            Ok(State { dir: Some(dir), _lock: Some(file) })
         }
         Err(TryLockError::WouldBlock) => {
             let who = holder(&file, &root.join("proc/locks"));

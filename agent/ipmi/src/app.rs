@@ -73,6 +73,24 @@ impl DeviceId {
     }
 }
 
+/// Get Device GUID (section 20.8).
+#[derive(Debug, Clone, Copy)]
+pub struct GetDeviceGuid;
+
+impl Command for GetDeviceGuid {
+    type Reply = [u8; 16];
+
+    fn request(&self) -> Request {
+        Request::new(0x06, 0x08, &[])
+    }
+
+    fn reply(&self, data: &[u8]) -> Result<[u8; 16], Short> {
+        let mut guid = [0; 16];
+        guid.copy_from_slice(Cursor::new(data).take(16, "GUID")?);
+        Ok(guid)
+    }
+}
+
 /// Get Self Test Results (section 20.4).
 #[derive(Debug, Clone, Copy)]
 pub struct GetSelfTest;

@@ -1,11 +1,16 @@
-//! What to ask next, and when: every readable sensor once an interval, the bus idle for its share, one
-//! command at a time. Pure: time is an argument, in milliseconds of any monotonic clock.
+//! What to ask next, and when: every readable sensor once an interval, one that an event names at once,
+//! the log in between, the bus idle for its share, one command at a time. Pure: time is an argument, in
+//! milliseconds of any monotonic clock.
+
+use std::collections::VecDeque;
 
 /// What is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Due {
     /// Read the sensor with this index.
     Sensor(usize),
+    /// Look at SEL info: about once a second between the summaries, seldomer where a command takes long.
+    Log,
     /// Chassis status, DCMI power, SEL info and the repository's stamp: once a sweep, before it ends.
     Summary,
     /// The sweep that began at this time is complete.
@@ -39,6 +44,12 @@ const STRIKES: u8 = 3;
 const FIRST_REST_MS: u64 = 1_000;
 /// Longest rest.
 const LONGEST_REST_MS: u64 = 60_000;
+/// Shortest time between two looks at SEL info.
+const LOG_EVERY_MS: u64 = 1_000;
+/// A look at SEL info, with the pause after it, takes at most one part in so many of our time.
+const LOG_SHARE: u64 = 10;
+/// Sensors that wait to be asked at once; more wait for the sweep to come to them.
+const HURRIED: usize = 32;
 
 #[derive(Debug, Clone, Copy)]
 enum Stage {
@@ -46,6 +57,15 @@ enum Stage {
     Summary,
     End,
     Idle,
+}
+
+/// What was last due.
+#[derive(Debug, Clone, Copy)]
+enum Asking {
+    /// What the sweep has next.
+    InOrder,
+    Hurried(usize),
+    Log,
 }
 
 /// The order and the pace of sweeps over a fixed number of sensors.
@@ -59,6 +79,9 @@ pub struct Sweep {
     began_ms: u64,
     not_before_ms: u64,
     rest_ms: u64,
+    hurried: VecDeque<usize>,
+    asking: Asking,
+    log_due_ms: u64,
 }
 
 impl Sweep {
@@ -74,6 +97,19 @@ impl Sweep {
             began_ms: now_ms,
             not_before_ms: now_ms,
             rest_ms: 0,
+            hurried: VecDeque::new(),
+            asking: Asking::InOrder,
+            // A summary looks at the log, too: the first one has to come first.
+            log_due_ms: u64::MAX,
+        }
+    }
+
+    /// Has sensor `n` asked before those whose turn it is, because an event names it. While a sweep is
+    /// under way every other command stays the sweep's own.
+    pub fn hurry(&mut self, n: usize) {
+        let room = self.hurried.len() < HURRIED && n < self.refused_for.len();
+        if room && !self.hurried.contains(&n) {
+            self.hurried.push_back(n);
         }
     }
 
@@ -88,10 +124,23 @@ impl Sweep {
         if now_ms < self.not_before_ms {
             return Due::Wait { until_ms: self.not_before_ms };
         }
+        let due_ms = self.began_ms.saturating_add(self.interval_ms);
+        let idle = matches!(self.stage, Stage::Idle) && now_ms < due_ms;
+        // Every other command is the sweep's own, whatever hurries.
+        if idle || matches!(self.asking, Asking::InOrder) {
+            if now_ms >= self.log_due_ms {
+                self.asking = Asking::Log;
+                return Due::Log;
+            }
+            if let Some(n) = self.hurried.pop_front() {
+                self.asking = Asking::Hurried(n);
+                return Due::Sensor(n);
+            }
+        }
+        self.asking = Asking::InOrder;
         if matches!(self.stage, Stage::Idle) {
-            let due_ms = self.began_ms.saturating_add(self.interval_ms);
-            if now_ms < due_ms {
-                return Due::Wait { until_ms: due_ms };
+            if idle {
+                return Due::Wait { until_ms: due_ms.min(self.log_due_ms) };
             }
             self.began_ms = now_ms;
             self.stage = Stage::Sensors(0);
@@ -134,14 +183,33 @@ impl Sweep {
                 self.not_before_ms = now_ms.saturating_add(self.pause_ms(took_ms));
             }
         }
+        match self.asking {
+            Asking::InOrder => self.advance(outcome, rested, took_ms, now_ms),
+            Asking::Hurried(n) => self.judge(n, outcome, rested),
+            Asking::Log => self.log_was_seen(took_ms, now_ms),
+        }
+    }
+
+    fn advance(&mut self, outcome: Outcome, rested: bool, took_ms: u64, now_ms: u64) {
         self.stage = match self.stage {
             Stage::Sensors(n) => {
                 self.judge(n, outcome, rested);
                 Stage::Sensors(n + 1)
             }
-            Stage::Summary | Stage::End => Stage::End,
+            Stage::Summary => {
+                self.log_was_seen(took_ms, now_ms);
+                Stage::End
+            }
+            Stage::End => Stage::End,
             Stage::Idle => Stage::Idle,
         };
+    }
+
+    /// A BMC that answers slowly is not asked for its log instead of for its sensors.
+    fn log_was_seen(&mut self, took_ms: u64, now_ms: u64) {
+        let cost_ms = took_ms.saturating_add(self.pause_ms(took_ms));
+        let wait_ms = cost_ms.saturating_mul(LOG_SHARE).max(LOG_EVERY_MS);
+        self.log_due_ms = now_ms.saturating_add(wait_ms);
     }
 
     /// Whether sensor `n` is asked rarely from now on. Silence after silence is the bus's, not its own.
@@ -176,96 +244,4 @@ impl Sweep {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sweep_asks_everything_once_and_then_rests() {
-        let mut sweep = Sweep::new(3, 1000, 0.5, 0);
-        let mut now = 0;
-        for n in 0..3 {
-            assert_eq!(sweep.next(now), Due::Sensor(n));
-            now += 10;
-            sweep.done(Outcome::Answered, 10, now);
-            assert_eq!(sweep.next(now), Due::Wait { until_ms: now + 10 });
-            now += 10;
-        }
-        assert_eq!(sweep.next(now), Due::Summary);
-        sweep.done(Outcome::Answered, 0, now);
-        assert_eq!(sweep.next(now), Due::Swept { began_ms: 0 });
-        assert_eq!(sweep.next(now), Due::Wait { until_ms: 1000 });
-        assert_eq!(sweep.next(1000), Due::Sensor(0));
-    }
-
-    #[test]
-    fn a_refused_sensor_is_asked_rarely() {
-        let mut sweep = Sweep::new(1, 1000, 1.0, 0);
-        let mut asked = 0;
-        for round in 0..42u64 {
-            let now = round * 1000;
-            if sweep.next(now) == Due::Sensor(0) {
-                asked += 1;
-                sweep.done(Outcome::Refused, 1, now);
-            }
-            assert_eq!(sweep.next(now), Due::Summary);
-            sweep.done(Outcome::Answered, 0, now);
-            assert!(matches!(sweep.next(now), Due::Swept { .. }));
-        }
-        assert_eq!(asked, 2);
-    }
-
-    #[test]
-    fn a_sensor_that_alone_is_silent_is_asked_rarely_and_the_others_are_not() {
-        let mut sweep = Sweep::new(3, 1000, 1.0, 0);
-        let (mut now, mut asked) = (0, [0; 3]);
-        while asked[0] < 10 {
-            match sweep.next(now) {
-                Due::Wait { until_ms } => now = until_ms,
-                Due::Swept { .. } => {}
-                Due::Summary => sweep.done(Outcome::Answered, 0, now),
-                Due::Sensor(n) => {
-                    asked[n] += 1;
-                    let outcome = if n == 1 { Outcome::Silent } else { Outcome::Answered };
-                    sweep.done(outcome, 0, now);
-                }
-            }
-        }
-        assert_eq!((asked[1], asked[2]), (3, 9));
-    }
-
-    #[test]
-    fn a_silent_bmc_that_comes_back_is_asked_everything_at_once() {
-        let mut sweep = Sweep::new(50, 1000, 1.0, 0);
-        let (mut now, mut answers, mut swept) = (0, 0, 0);
-        while swept < 12 {
-            match sweep.next(now) {
-                Due::Wait { until_ms } => now = until_ms,
-                Due::Swept { .. } => {
-                    swept += 1;
-                    assert!(swept <= 10 || answers == 50, "sweep {swept}: {answers}");
-                    answers = 0;
-                }
-                _ if swept < 10 => sweep.done(Outcome::Silent, 0, now),
-                Due::Summary => sweep.done(Outcome::Answered, 0, now),
-                Due::Sensor(_) => {
-                    answers += 1;
-                    sweep.done(Outcome::Answered, 0, now);
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_silent_bus_rests_longer_and_longer() {
-        let mut sweep = Sweep::new(100, 1000, 1.0, 0);
-        let (mut now, mut rests) = (0, Vec::new());
-        for _ in 0..9 {
-            assert!(matches!(sweep.next(now), Due::Sensor(_)));
-            sweep.done(Outcome::Silent, 5000, now);
-            let Due::Wait { until_ms } = sweep.next(now) else { panic!("no rest") };
-            rests.push((until_ms - now) / 1000);
-            now = until_ms;
-        }
-        assert_eq!(rests, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 //! The table `[metrics]` of socle.toml: its keys, its defaults, and which sources it turns on.
 
 use crate::topology::{Detail, cpus};
-use crate::{Entry, Root, SOURCES, Settings, SettingsError};
+use crate::{ELSEWHERE, Elsewhere, Entry, Root, SOURCES, Settings, SettingsError};
 use serde::Deserialize;
 use socle_model::settings::{ANY, Key, Kind, nearest};
 use std::collections::BTreeMap;
@@ -149,8 +149,12 @@ impl Metrics {
     /// Names the source or filter that does not exist, and the nearest that does.
     pub fn settings(&self) -> Result<Settings, SettingsError> {
         for name in [&self.collectors, &self.enable, &self.exclude].into_iter().flatten() {
-            if !SOURCES.iter().any(|entry| entry.name == name) {
-                let nearest = nearest(name, SOURCES.iter().map(|entry| entry.name));
+            let names = || {
+                let elsewhere = ELSEWHERE.iter().map(|one| one.name);
+                SOURCES.iter().map(|entry| entry.name).chain(elsewhere)
+            };
+            if !names().any(|one| one == name) {
+                let nearest = nearest(name, names());
                 return Err(SettingsError::Source { name: name.clone(), nearest });
             }
         }
@@ -177,14 +181,21 @@ impl Metrics {
 
     /// The sources that are on, in the order of the page.
     pub fn sources(&self) -> impl Iterator<Item = &'static Entry> {
-        SOURCES.iter().filter(|entry| {
-            let name = |names: &[String]| names.iter().any(|name| name == entry.name);
-            let chosen = match self.collectors.is_empty() {
-                true => entry.on_by_default || name(&self.enable),
-                false => name(&self.collectors),
-            };
-            chosen && !name(&self.exclude)
-        })
+        SOURCES.iter().filter(|entry| self.chosen(entry.name, entry.on_by_default))
+    }
+
+    /// Those on top that this room does not have.
+    pub fn elsewhere(&self) -> impl Iterator<Item = &'static Elsewhere> {
+        ELSEWHERE.iter().filter(|one| self.chosen(one.name, false))
+    }
+
+    fn chosen(&self, source: &str, on_by_default: bool) -> bool {
+        let name = |names: &[String]| names.iter().any(|name| name == source);
+        let chosen = match self.collectors.is_empty() {
+            true => on_by_default || name(&self.enable),
+            false => name(&self.collectors),
+        };
+        chosen && !name(&self.exclude)
     }
 }
 
@@ -204,6 +215,10 @@ mod tests {
             ..Metrics::default()
         };
         assert_eq!(names(&few), ["stat"]);
+        let none = |metrics: &Metrics| metrics.elsewhere().next().is_none();
+        let more = Metrics { enable: texts(&["systemd"]), ..Metrics::default() };
+        assert!(none(&Metrics::default()) && none(&few) && !none(&more));
+        assert!(more.settings().is_ok() && names(&more) == all);
         let wrong = Metrics { enable: texts(&["hwmoon"]), ..Metrics::default() };
         let error = wrong.settings().unwrap_err().to_string();
         assert!(error.contains("\"hwmoon\"") && error.contains("that exists is hwmon"), "{error}");

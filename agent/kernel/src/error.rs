@@ -8,6 +8,9 @@ pub enum ReadError {
     /// The machine does not have this source (node_exporter's `ErrNoData`).
     #[error("no data: {0} does not exist")]
     NoData(PathBuf),
+    /// The machine has it and shows it to root only.
+    #[error("no data: {0} is for root only")]
+    RootOnly(PathBuf),
     /// The kernel refused to give the file.
     #[error("{path}: {source}", path = path.display())]
     Failed {

@@ -2,14 +2,17 @@
 
 use crate::attr::budget::Place;
 use crate::{ReadError, Source};
+use memchr::memchr;
 use socle_model::metrics::{Page, Value};
 use std::fs::File;
 use std::io::{Error, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 
-/// The kernel gives most tables a page at a time.
-const PIECE: usize = 4096;
+/// More than the kernel gives of a table at a time; what a read does not fill costs no memory.
+const PIECE: usize = 64 << 10;
+/// What nearly every file that comes in one piece has room in.
+const WHOLE: usize = 4096;
 /// More than the line of an interrupt has on 8,192 CPUs.
 const LONGEST: usize = 1 << 20;
 /// More than the largest table has: that of the scheduler's domains on such a machine.
@@ -69,20 +72,18 @@ pub(crate) struct Lines {
 
 impl Lines {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Lines {
-            path,
-            file: None,
-            place: None,
-            buffer: vec![0; PIECE],
-            in_one_piece: false,
-            missing: false,
-        }
+        Lines::with(path, PIECE, false)
     }
 
     /// A file that the kernel gives in one piece where the buffer is large enough (`single_open` in its
     /// source): a read that leaves room was the last.
     pub(crate) fn in_one_piece(path: PathBuf) -> Self {
-        Lines { in_one_piece: true, ..Lines::new(path) }
+        Lines::with(path, WHOLE, true)
+    }
+
+    fn with(path: PathBuf, size: usize, in_one_piece: bool) -> Self {
+        let buffer = vec![0; size];
+        Lines { path, file: None, place: None, buffer, in_one_piece, missing: false }
     }
 
     /// Hands each line to `each`, up to the first fault.
@@ -109,7 +110,7 @@ impl Lines {
         while read > 0 {
             let full = held == self.buffer.len();
             let mut rest = self.buffer.get(..held).unwrap_or_default();
-            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+            while let Some(end) = memchr(b'\n', rest) {
                 let (line, after) = rest.split_at(end);
                 rest = after.get(1..).unwrap_or_default();
                 number += 1;
@@ -264,12 +265,14 @@ pub(crate) fn hex(word: Option<&[u8]>) -> Option<u64> {
 mod tests {
     use super::*;
 
+    const SIZE: usize = 100;
+
     /// The lines that come of a file of this content.
     fn lines_of(content: &[u8], in_one_piece: bool) -> Vec<(usize, Vec<u8>)> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), content).unwrap();
         let path = file.path().to_owned();
-        let mut lines = Lines { in_one_piece, ..Lines::new(path) };
+        let mut lines = Lines::with(path, SIZE, in_one_piece);
         let mut first = Vec::new();
         for _ in 0..2 {
             let mut found = Vec::new();
@@ -293,7 +296,7 @@ mod tests {
                 lines_of(b"a\n\nb", in_one_piece),
                 [(1, b"a".to_vec()), (2, Vec::new()), (3, b"b".to_vec())]
             );
-            for length in [PIECE - 1, PIECE, PIECE + 1, 3 * PIECE, 10 * PIECE + 7] {
+            for length in [SIZE - 1, SIZE, SIZE + 1, 3 * SIZE, 10 * SIZE + 7] {
                 let long = vec![b'x'; length];
                 let content = [&long[..], b"\nsecond\n"].concat();
                 let second = (2, b"second".to_vec());

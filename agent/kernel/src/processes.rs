@@ -184,7 +184,7 @@ fn gone(error: &std::io::Error) -> bool {
 }
 
 /// State and number of threads of `1 (systemd) S 0 …`; the name may hold brackets and blanks.
-fn parse(line: &[u8]) -> Option<(u8, u64)> {
+pub(crate) fn parse(line: &[u8]) -> Option<(u8, u64)> {
     let end = line.iter().rposition(|byte| *byte == b')')?;
     let mut fields = words(line.get(end + 1..)?);
     let state = *fields.next().filter(|state| state.len() == 1)?.first()?;

@@ -67,6 +67,12 @@ impl Root {
         &self.rootfs
     }
 
+    /// The host's /sys.
+    #[must_use]
+    pub fn sysfs(&self) -> &Path {
+        &self.sysfs
+    }
+
     /// udev's data base.
     #[must_use]
     pub fn udev(&self) -> &Path {

@@ -78,7 +78,8 @@ pub(crate) type Flag = (&'static str, Takes);
 
 /// The flags that the sources here understand.
 fn flags() -> impl Iterator<Item = &'static Flag> {
-    crate::SOURCES.iter().flat_map(|entry| entry.flags)
+    let elsewhere = crate::ELSEWHERE.iter().flat_map(|one| one.flags);
+    crate::SOURCES.iter().flat_map(|entry| entry.flags).chain(elsewhere)
 }
 
 /// Its flags for the same collectors that are not understood here.
@@ -145,7 +146,8 @@ impl Filter {
 
 impl Settings {
     /// Whether a switch is on.
-    pub(crate) fn on(&self, flag: &str, default: bool) -> bool {
+    #[must_use]
+    pub fn on(&self, flag: &str, default: bool) -> bool {
         self.filters.get(flag).map_or(default, |value| value == "true")
     }
 
@@ -157,6 +159,26 @@ impl Settings {
     /// The regular expression of a flag; none where it is not given or empty.
     pub(crate) fn pattern(&self, flag: &str) -> Option<Regex> {
         self.filters.get(flag).and_then(|text| pattern(text))
+    }
+
+    /// Whether a whole name matches the regular expression of a flag.
+    pub fn matcher(&self, flag: &str, default: &str) -> impl Fn(&str) -> bool + Send + use<> {
+        let text = self.filters.get(flag).map_or(default, String::as_str);
+        let pattern = pattern(&format!("^(?:{text})$"));
+        move |name| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name))
+    }
+
+    /// Whether a name has a part that matches the regular expression of a flag.
+    pub fn search(&self, flag: &str, default: &str) -> impl Fn(&str) -> bool + Send + use<> {
+        let text = self.filters.get(flag).map_or(default, String::as_str);
+        let pattern = pattern(text);
+        move |name| pattern.as_ref().is_none_or(|pattern| pattern.is_match(name))
+    }
+
+    /// Whether the flags `FLAG-exclude` and `FLAG-include` leave a name out.
+    pub fn ignores(&self, flag: &str, excluded: &str) -> impl Fn(&str) -> bool + Send + use<> {
+        let filter = self.filter(flag, excluded);
+        move |name| filter.ignores(name)
     }
 
     /// The filter of the flags `FLAG-exclude` and `FLAG-include`. The default exclusion holds unless

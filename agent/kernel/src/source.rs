@@ -30,6 +30,7 @@ use crate::pcie::Pcie;
 use crate::power_supply::PowerSupply;
 use crate::pressure::Pressure;
 use crate::processes::Processes;
+use crate::rapl::Rapl;
 use crate::settings::Flag;
 use crate::singles::{Filefd, Singles};
 use crate::sockstat::Sockstat;
@@ -44,7 +45,7 @@ use crate::watchdog::Watchdog;
 use crate::xfs::Xfs;
 use crate::{
     ReadError, Root, Settings, arp, cpu, diskstats, filesystem, hwmon, infiniband, interrupts,
-    netclass, netdev, netstat, nfs, power_supply, schedstat, softnet, stat, textfile, vmstat,
+    netclass, netdev, netstat, nfs, power_supply, rapl, schedstat, softnet, stat, textfile, vmstat,
     zoneinfo,
 };
 use socle_model::metrics::Page;
@@ -136,6 +137,7 @@ pub const SOURCES: &[Entry] = &[
     entry("powersupplyclass", power_supply::FLAGS, |r, s| Ok(Box::new(PowerSupply::new(r, s)?))),
     entry("pressure", &[], |r, _| Ok(Box::new(Pressure::new(r)))),
     opt_in("processes", &[], |r, _| Ok(Box::new(Processes::new(r)))),
+    entry("rapl", rapl::FLAGS, |r, s| Ok(Box::new(Rapl::new(r, s)?))),
     entry("schedstat", &[], |r, s| Ok(Box::new(schedstat::open(r, s)?))),
     entry("sockstat", &[], |r, _| Ok(Box::new(Sockstat::new(r)))),
     entry("softnet", &[], |r, s| Ok(Box::new(softnet::open(r, s)?))),

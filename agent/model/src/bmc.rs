@@ -4,6 +4,7 @@
 //! A field that is added must carry `#[serde(default)]`, so that a newer gate reads an older host.
 
 use crate::documents::Check;
+use crate::drives::Drive;
 use crate::reading::{Absent, Quantity, Thresholds};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,6 +24,9 @@ pub struct Snapshot {
     pub degraded: Vec<Degraded>,
     /// The root half's own share of `socle doctor`.
     pub checks: Vec<Check>,
+    /// NVMe drives; none from a root half that does not ask them.
+    #[serde(default)]
+    pub drives: Vec<Drive>,
 }
 
 /// One source's state, as the contract's status document shows it.
@@ -287,6 +291,14 @@ pub struct SelRecord {
     pub text: String,
     /// The 16 bytes in hex.
     pub raw: String,
+    /// Which log of this BMC: grows when it was cleared. A BMC without a clock writes the same bytes
+    /// again, and they are news all the same.
+    #[serde(default)]
+    pub epoch: u32,
+    /// Whether it was found when the log was read again after a while, so that it may be old; a record
+    /// that came while the root half watched is not.
+    #[serde(default)]
+    pub backlog: bool,
 }
 
 #[cfg(test)]

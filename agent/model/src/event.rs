@@ -53,7 +53,7 @@ impl Kind {
 /// One record of one source that stands behind an event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Origin {
-    /// `ipmi`, `kernel` or `agent`.
+    /// `ipmi`, `kernel`, `nvme` or `agent`.
     pub source: String,
     /// The record's name at its source: a SEL record id, a sysfs file.
     pub record: String,

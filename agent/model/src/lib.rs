@@ -4,6 +4,9 @@
 pub mod bmc;
 pub mod component;
 pub mod documents;
+pub mod drives;
+pub mod energy;
+pub mod ethtool;
 pub mod event;
 pub mod facts;
 pub mod fault;

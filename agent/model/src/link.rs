@@ -5,6 +5,7 @@
 //! lenient (a newer host may say more), so that neighbours N and N+1 work together.
 
 use crate::bmc::SelRecord;
+use crate::ethtool::{DEVICES_LIMIT, Devices};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -168,6 +169,11 @@ pub enum Call {
     Watch,
     /// `io.socle.Host.Events`: SEL records after a running number; always allowed.
     Events(After),
+    /// `io.socle.Host.Energy`: the energy counters; always allowed, read once a second at most.
+    Energy,
+    /// `io.socle.Host.Ethtool`: what these network devices say of themselves; always allowed, nothing
+    /// that only root may ask.
+    Ethtool(Devices),
 }
 
 /// Parameters of `GetInterfaceDescription`.
@@ -259,6 +265,8 @@ pub enum CallError {
     ExpectedMore,
     #[error("schema {theirs} is no neighbour of {ours}: upgrade the older half")]
     SchemaMismatch { theirs: u32, ours: u32 },
+    #[error("not to be had here: {0}")]
+    Unavailable(String),
 }
 
 impl Call {
@@ -281,6 +289,8 @@ impl Call {
             (INTERFACE, "Watch") if !envelope.more => Err(CallError::ExpectedMore),
             (INTERFACE, "Watch") => parameters::<Nothing>(envelope).map(|_| Call::Watch),
             (INTERFACE, "Events") => parameters(envelope).map(Call::Events),
+            (INTERFACE, "Energy") => parameters::<Nothing>(envelope).map(|_| Call::Energy),
+            (INTERFACE, "Ethtool") => parameters(envelope).and_then(few).map(Call::Ethtool),
             (INTERFACE | "org.varlink.service", _) => {
                 Err(CallError::MethodNotFound(envelope.method.clone()))
             }
@@ -299,6 +309,17 @@ impl Call {
             Call::Hello(hello) => call_frame("io.socle.Host.Hello", hello, false),
             Call::Watch => call_frame("io.socle.Host.Watch", &(), true),
             Call::Events(after) => call_frame("io.socle.Host.Events", after, false),
+            Call::Energy => call_frame("io.socle.Host.Energy", &(), false),
+            Call::Ethtool(devices) => call_frame("io.socle.Host.Ethtool", devices, false),
+        }
+    }
+}
+
+fn few(asked: Devices) -> Result<Devices, CallError> {
+    match asked.devices.len() {
+        0..=DEVICES_LIMIT => Ok(asked),
+        more => {
+            Err(CallError::InvalidParameter(format!("{more} devices, most are {DEVICES_LIMIT}")))
         }
     }
 }
@@ -354,6 +375,9 @@ pub fn error_frame(error: &CallError) -> Vec<u8> {
         CallError::ExpectedMore => ("org.varlink.service.ExpectedMore", serde_json::json!({})),
         CallError::SchemaMismatch { theirs, ours } => {
             ("io.socle.Host.SchemaMismatch", serde_json::json!({ "theirs": theirs, "ours": ours }))
+        }
+        CallError::Unavailable(why) => {
+            ("io.socle.Host.Unavailable", serde_json::json!({ "why": why }))
         }
     };
     let mut frame =
@@ -414,6 +438,8 @@ mod tests {
             Call::Hello(Hello { version: "0.1.0".into(), schema: SCHEMA }),
             Call::Watch,
             Call::Events(After { after: 7 }),
+            Call::Energy,
+            Call::Ethtool(Devices { devices: vec!["eth0".into()] }),
         ] {
             let mut frames = Frames::new(REQUEST_LIMIT);
             frames.push(&call.encode());
@@ -438,6 +464,9 @@ mod tests {
         ] {
             assert!(matches!(decode(bad), Err(CallError::InvalidParameter(_))), "{bad}");
         }
+        let many = serde_json::json!({ "devices": vec!["eth0"; DEVICES_LIMIT + 1] });
+        let many = serde_json::json!({ "method": "io.socle.Host.Ethtool", "parameters": many });
+        assert!(matches!(decode(&many.to_string()), Err(CallError::InvalidParameter(_))));
         assert!(matches!(decode(r#"{"method":"a.b.C"}"#), Err(CallError::InterfaceNotFound(_))));
     }
 

@@ -32,14 +32,14 @@ pub enum Kind {
     Word(&'static [&'static str]),
     /// An array of strings.
     Texts,
+    /// A string, or an array of them.
+    TextOrTexts,
     /// A whole number within bounds.
     Integer(i64, i64),
     /// A number within bounds.
     Number(f64, f64),
     /// A string or a boolean.
     TextOrBool,
-    /// A string, or an array of strings.
-    TextOrTexts,
 }
 
 /// The halves that own tables of the one file.
@@ -230,6 +230,8 @@ fn kind_fault(kind: Kind, value: &DeValue<'_>) -> Option<String> {
         Kind::Word(words) => format!("one of {} is wanted", words.join(", ")),
         Kind::Texts if is_texts(value) => return None,
         Kind::Texts => "an array of strings is wanted".into(),
+        Kind::TextOrTexts if value.is_str() || is_texts(value) => return None,
+        Kind::TextOrTexts => "a string, or an array of strings, is wanted".into(),
         Kind::Integer(low, high) if integer(value).is_some_and(|n| (low..=high).contains(&n)) => {
             return None;
         }
@@ -240,8 +242,6 @@ fn kind_fault(kind: Kind, value: &DeValue<'_>) -> Option<String> {
         Kind::Number(low, high) => format!("a number from {low} to {high} is wanted"),
         Kind::TextOrBool if value.is_str() || value.is_bool() => return None,
         Kind::TextOrBool => "a string, or true or false, is wanted".into(),
-        Kind::TextOrTexts if value.is_str() || is_texts(value) => return None,
-        Kind::TextOrTexts => "a string or an array of strings is wanted".into(),
     };
     Some(wanted)
 }

@@ -38,6 +38,11 @@ fn config() {
 }
 
 #[test]
+fn openmetrics() {
+    replay("openmetrics", model::openmetrics);
+}
+
+#[test]
 fn textfile() {
     replay("textfile", model::textfile);
 }

@@ -5,6 +5,8 @@
 use serde_json::{Map, Value, json};
 use socle_model::Timestamp;
 use socle_model::bmc::{Bmc, Snapshot};
+use socle_model::energy::Energy;
+use socle_model::ethtool::{Devices, Nic, Nics};
 use socle_model::link::{After, DESCRIPTION, Hello, INTERFACE, Records, Seen, Welcome};
 use std::collections::BTreeMap;
 
@@ -32,6 +34,7 @@ fn sent(value: &Value) -> BTreeMap<String, String> {
         Value::Bool(_) => "bool",
         Value::Number(_) => "int",
         Value::String(_) => "string",
+        Value::Array(all) if all.first().is_some_and(Value::is_string) => "[]string",
         Value::Array(_) => "[]object",
         _ => "object",
     };
@@ -49,6 +52,7 @@ fn the_description_has_exactly_the_methods_and_fields_that_cross() {
         sources: vec![],
         degraded: vec![],
         checks: vec![],
+        drives: vec![],
     };
     let nothing = Value::Object(Map::new());
     let hello = json!(Hello { version: "1".into(), schema: 1 });
@@ -56,8 +60,14 @@ fn the_description_has_exactly_the_methods_and_fields_that_cross() {
     let records = json!(Records { started: at, records: vec![], more: false });
     let crossing = [
         ("Hello", hello, welcome),
-        ("Watch", nothing, json!(Seen { snapshot })),
+        ("Watch", nothing.clone(), json!(Seen { snapshot })),
         ("Events", json!(After { after: 1 }), records),
+        (
+            "Ethtool",
+            json!(Devices { devices: vec!["eth0".into()] }),
+            json!(Nics { at, devices: vec![Nic::default()] }),
+        ),
+        ("Energy", nothing.clone(), json!(Energy { at, zones: vec![] })),
     ];
     let expected: BTreeMap<_, _> = crossing
         .iter()

@@ -132,6 +132,9 @@ pub(crate) struct CollectArgs {
     /// The configuration; conf.d/*.toml beside it is read too [default: /etc/socle/socle.toml].
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// The format of the page: Prometheus' text format 0.0.4, or OpenMetrics 1.0.
+    #[arg(long, value_enum, default_value_t = PageFormat::Text)]
+    pub(crate) format: PageFormat,
     /// Set a configuration key, such as metrics.deadline_s=2; wins over the files.
     #[arg(long, value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
@@ -141,6 +144,16 @@ pub(crate) struct CollectArgs {
     /// Not this source.
     #[arg(long, value_name = "NAME")]
     pub(crate) exclude: Vec<String>,
+}
+
+/// The formats of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum PageFormat {
+    /// Prometheus' text format 0.0.4.
+    Text,
+    /// OpenMetrics 1.0.
+    #[value(name = "openmetrics")]
+    OpenMetrics,
 }
 
 /// Commands of `socle metrics`.
@@ -178,9 +191,9 @@ pub(crate) struct CheckArgs {
 /// Flags of `socle run`.
 #[derive(Debug, Args)]
 pub(crate) struct RunArgs {
-    /// Where the page is served; port 0 takes any free one.
+    /// Where the page is served; port 0 takes any free one, [::] takes IPv4 too. May be repeated.
     #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:10911")]
-    pub(crate) listen: SocketAddr,
+    pub(crate) listen: Vec<SocketAddr>,
     /// The configuration; conf.d/*.toml beside it is read too [default: /etc/socle/socle.toml].
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,

@@ -105,7 +105,8 @@ fn older(at: Timestamp, seconds: f64, now: Timestamp) -> bool {
 }
 
 fn link_gone(hardware: &Hardware, now: Timestamp) -> bool {
-    !hardware.link.up && hardware.link.since.is_some_and(|since| older(since, SILENCE_S, now))
+    !hardware.link.up
+        && hardware.link.since.is_some_and(|since| older(since.shown(now), SILENCE_S, now))
 }
 
 /// Whether the root half is heard and yet has read no sensor for long.

@@ -1,6 +1,8 @@
 //! What stands on the page besides the kernel's sources: `ipmi_*` and `socle_*`.
 
+pub(crate) mod doors;
 pub(crate) mod ipmi;
+pub(crate) mod nvme;
 pub(crate) mod own;
 
 use socle_model::metrics::{Family, Kind, Page, Series, Value};
@@ -23,6 +25,11 @@ impl Rows {
     /// An empty counter.
     pub(crate) fn counter(name: &str, help: &str) -> Self {
         Rows { family: Family::new(name, Kind::Counter, help), rows: Vec::new() }
+    }
+
+    /// An empty family of no type.
+    pub(crate) fn untyped(name: &str, help: &str) -> Self {
+        Rows { family: Family::new(name, Kind::Untyped, help), rows: Vec::new() }
     }
 
     /// Adds a sample.

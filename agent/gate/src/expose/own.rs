@@ -64,6 +64,8 @@ fn readings(page: &mut Page, sensors: &[SensorLine], mut shown: Shown) {
         // The kernel's sensors are in node_hwmon_*.
         let elsewhere = match sensor.source.as_str() {
             "kernel" => true,
+            // And the drives' are in socle_nvme_*.
+            "nvme" => true,
             "ipmi" => shown.take(sensor) || !shown.live,
             _ => false,
         };

@@ -1,23 +1,33 @@
-//! Who may see the status page and `/v1/`: people on this host.
+//! Who may see the status page and `/v1/`: people on this host, and whoever proved over TLS who he is.
 
 use super::Peer;
+use crate::app::App;
+use crate::web::refused::Reason;
 use axum::body::Body;
+use axum::extract::State;
 use axum::http::{HeaderMap, Request, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 const REFUSED: &str = "403: the status page and /v1/ are served to this host only: ask \
                        http://127.0.0.1 or http://localhost on it, or use the command line \
-                       (`socle status`), which goes through the Unix socket /run/socle/gate\n";
+                       (`socle status`), which goes through the Unix socket /run/socle/gate; for other hosts \
+                       give TLS and authentication in web.yml, see docs/doors.md\n";
 
-/// Lets a request through that comes from this host and names this host.
-pub(crate) async fn local_only(request: Request<Body>, next: Next) -> Response {
+/// Lets a request through that comes from this host and names this host, or that `web.yml` vouches for.
+pub(crate) async fn local_only(
+    State(app): State<Arc<App>>,
+    request: Request<Body>,
+    next: Next,
+) -> Response {
     let peer = request.extensions().get::<Peer>().copied();
     let named = request.uri().authority().map(|authority| authority.as_str());
     if allowed(peer, named, request.headers()) {
         next.run(request).await
     } else {
+        app.web.refused.count(Reason::Forbidden);
         (StatusCode::FORBIDDEN, REFUSED).into_response()
     }
 }
@@ -27,7 +37,8 @@ pub(crate) async fn local_only(request: Request<Body>, next: Next) -> Response {
 fn allowed(peer: Option<Peer>, authority: Option<&str>, headers: &HeaderMap) -> bool {
     match peer {
         Some(Peer::Door) => true,
-        Some(Peer::Tcp(address)) if address.is_loopback() => {
+        Some(Peer::Tcp(tcp)) if tcp.tls && tcp.proved => true,
+        Some(Peer::Tcp(tcp)) if tcp.address.is_loopback() => {
             let mut hosts = headers.get_all(header::HOST).iter();
             let (first, second) = (hosts.next(), hosts.next());
             let header = first.and_then(|host| host.to_str().ok());
@@ -87,12 +98,18 @@ mod tests {
             assert!(!names_loopback(bad), "{bad}");
         }
         let mut headers = HeaderMap::new();
-        let loopback = Some(Peer::Tcp("127.0.0.1".parse().unwrap()));
+        let tcp = |address: &str, tls, proved| {
+            Some(Peer::Tcp(super::super::Tcp { address: address.parse().unwrap(), tls, proved }))
+        };
+        let loopback = tcp("127.0.0.1", false, false);
         assert!(!allowed(loopback, None, &headers), "no Host header");
         headers.append(header::HOST, "localhost".parse().unwrap());
         assert!(allowed(loopback, None, &headers));
         assert!(!allowed(loopback, Some("evil.example"), &headers), "absolute form");
-        assert!(!allowed(Some(Peer::Tcp("10.0.0.1".parse().unwrap())), None, &headers));
+        for (tls, proved) in [(false, false), (true, false), (false, true)] {
+            assert!(!allowed(tcp("10.0.0.1", tls, proved), None, &headers));
+        }
+        assert!(allowed(tcp("10.0.0.1", true, true), None, &headers), "TLS and authentication");
         assert!(!allowed(None, None, &headers));
         assert!(allowed(Some(Peer::Door), None, &HeaderMap::new()));
         headers.append(header::HOST, "evil.example".parse().unwrap());

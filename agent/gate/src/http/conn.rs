@@ -1,7 +1,10 @@
 //! Connections: accepted, bounded in number and in patience, ended with the requests in flight.
 
-use crate::http::Peer;
+use crate::http::handshake;
 use crate::http::patient::{Limits, Patient, Told};
+use crate::http::{Peer, Tcp};
+use crate::web::Web;
+use crate::web::refused::Reason;
 use axum::Router;
 use axum::body::Body;
 use hyper::body::Incoming;
@@ -23,6 +26,8 @@ pub(crate) const CONNECTIONS: usize = 256;
 const HEADER_PATIENCE: Duration = Duration::from_secs(75);
 /// How long a client may take nothing of an answer, and how long it may take for all of it.
 const WRITE: Limits = Limits { still: Duration::from_secs(10), whole: Duration::from_secs(60) };
+/// How long a TLS handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
 /// The longest head of a request in bytes.
 const HEAD_LIMIT: usize = 16 << 10;
 /// What is left to requests in flight when the process is asked to end.
@@ -34,6 +39,8 @@ pub(crate) struct Server {
     router: Router,
     table: Arc<Table>,
     stop: watch::Receiver<bool>,
+    /// `web.yml`, for the listeners that it is about.
+    web: Option<Arc<Web>>,
 }
 
 #[derive(Debug, Default)]
@@ -102,8 +109,14 @@ impl Table {
 
 impl Server {
     /// A server of these routes; `stop` turns true when the process is asked to end.
-    pub(crate) fn new(router: Router, stop: watch::Receiver<bool>) -> Self {
-        Server { router, table: Arc::default(), stop }
+    pub(crate) fn new(router: Router, stop: watch::Receiver<bool>, web: Option<Arc<Web>>) -> Self {
+        Server { router, table: Arc::default(), stop, web }
+    }
+
+    fn refused(&self, reason: Reason) {
+        if let Some(web) = &self.web {
+            web.refused.count(reason);
+        }
     }
 
     /// Serves one listener; an accept that fails never ends it.
@@ -118,7 +131,7 @@ impl Server {
                 Ok((stream, peer)) => match self.table.enter() {
                     Some(live) => drop(tokio::spawn(self.clone().serve(stream, peer, live))),
                     // Every connection has a request in flight: this one is closed by the drop.
-                    None => tracing::debug!("too many connections"),
+                    None => self.refused(Reason::Connections),
                 },
                 Err(error) => {
                     tracing::debug!(%error, "accept");
@@ -128,11 +141,39 @@ impl Server {
         }
     }
 
-    async fn serve<S>(self, stream: S, peer: Peer, live: Arc<Live>)
+    async fn serve<S>(mut self, stream: S, peer: Peer, live: Arc<Live>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (table, mut stop) = (self.table.clone(), self.stop.clone());
+        let table = self.table.clone();
+        let stream = Patient::new(stream, WRITE, live.writing.clone());
+        let spoken = self.web.as_ref().and_then(|web| web.current().tls.clone());
+        match (spoken, peer) {
+            (Some(spoken), Peer::Tcp(tcp)) => {
+                let shaken = tokio::select! {
+                    shaken = handshake::shake(stream, &spoken, HANDSHAKE) => shaken,
+                    () = live.close.notified() => Err(Reason::Slow),
+                    () = told(&mut self.stop) => Err(Reason::Slow),
+                };
+                match shaken {
+                    Ok((stream, proved)) => {
+                        let peer = Peer::Tcp(Tcp { tls: true, proved, ..tcp });
+                        self.talk(stream, peer, &live).await;
+                    }
+                    Err(reason) => self.refused(reason),
+                }
+            }
+            _ => self.talk(stream, peer, &live).await,
+        }
+        table.leave(&live);
+    }
+
+    /// Answers requests until the client has no more.
+    async fn talk<S>(self, stream: S, peer: Peer, live: &Arc<Live>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (web, mut stop) = (self.web.clone(), self.stop.clone());
         let inner = TowerToHyperService::new(self.router);
         let (busy, clock) = (live.clone(), self.table.clone());
         let service = service_fn(move |request: hyper::Request<Incoming>| {
@@ -146,7 +187,6 @@ impl Server {
                 answer.await.map(|answer| answer.map(|body| Told::new(body, done)))
             }
         });
-        let stream = Patient::new(stream, WRITE, live.writing.clone());
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_PATIENCE)
@@ -162,9 +202,11 @@ impl Server {
             }
         };
         if let Err(error) = ended {
+            if let Some(web) = web.filter(|_| slow(&error)) {
+                web.refused.count(Reason::Slow);
+            }
             tracing::debug!(%error, "connection");
         }
-        table.leave(&live);
     }
 
     /// Waits until the last connection has ended, at most [`DRAIN`].
@@ -182,6 +224,13 @@ impl Server {
             tracing::info!("connections were cut: they did not end in time");
         }
     }
+}
+
+/// Whether the client took too long: over a request, or to take its answer.
+fn slow(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error);
+    let taking = source.and_then(|source| source.downcast_ref::<std::io::Error>());
+    error.is_timeout() || taking.is_some_and(|error| error.kind() == std::io::ErrorKind::TimedOut)
 }
 
 /// Waits until the process is to end.
@@ -205,7 +254,8 @@ impl Listener for tokio::net::TcpListener {
         let (stream, address) = self.accept().await?;
         // Answers are written whole; without this the tail of one waits for an acknowledgement.
         stream.set_nodelay(true)?;
-        Ok((stream, Peer::Tcp(address.ip().to_canonical())))
+        let address = address.ip().to_canonical();
+        Ok((stream, Peer::Tcp(Tcp { address, tls: false, proved: false })))
     }
 }
 

@@ -1,16 +1,19 @@
 //! `/metrics` and its three parts.
 
+use super::format::{Form, Format, accepts_gzip, negotiate};
 use crate::app::App;
-use crate::gzip;
+use crate::gzip::{self, Part, Piece};
+use crate::scrape::Collected;
 use axum::body::Bytes;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use socle_model::metrics::openmetrics::{self, EOF};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-const CONTENT_TYPE: HeaderValue =
-    HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+/// `?format=text` and `?format=openmetrics` choose where a client cannot choose by its headers.
+const FORMAT: &str = "format";
 
 type Pairs = Query<Vec<(String, String)>>;
 
@@ -33,13 +36,23 @@ pub(crate) async fn node(
 }
 
 /// `ipmi_*`.
-pub(crate) async fn ipmi(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    serve(app, &[], &headers, Parts { node: false, ipmi: true, socle: false }).await
+pub(crate) async fn ipmi(
+    State(app): State<Arc<App>>,
+    Query(mut pairs): Pairs,
+    headers: HeaderMap,
+) -> Response {
+    pairs.retain(|(key, _)| key == FORMAT);
+    serve(app, &pairs, &headers, Parts { node: false, ipmi: true, socle: false }).await
 }
 
 /// `socle_*`.
-pub(crate) async fn socle(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    serve(app, &[], &headers, Parts { node: false, ipmi: false, socle: true }).await
+pub(crate) async fn socle(
+    State(app): State<Arc<App>>,
+    Query(mut pairs): Pairs,
+    headers: HeaderMap,
+) -> Response {
+    pairs.retain(|(key, _)| key == FORMAT);
+    serve(app, &pairs, &headers, Parts { node: false, ipmi: false, socle: true }).await
 }
 
 /// Which parts of the page are wanted.
@@ -61,12 +74,12 @@ const SHARED: Duration = Duration::from_millis(500);
 #[derive(Debug, Default)]
 pub(crate) struct Moment(Mutex<Vec<Kept>>);
 
-/// Parts and whether compressed, when it was made, the body.
-type Kept = ((Parts, bool), Instant, Bytes);
+/// Parts and form, when it was made, the body.
+type Kept = ((Parts, Form), Instant, Bytes);
 
 impl Moment {
-    fn get(&self, parts: Parts, compress: bool, make: impl FnOnce() -> Bytes) -> Bytes {
-        let (kind, now) = ((parts, compress), Instant::now());
+    fn get(&self, parts: Parts, form: Form, make: impl FnOnce() -> Bytes) -> Bytes {
+        let (kind, now) = ((parts, form), Instant::now());
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|(_, made, _)| now.saturating_duration_since(*made) < SHARED);
         if let Some((_, _, body)) = kept.iter().find(|(one, ..)| *one == kind) {
@@ -89,27 +102,36 @@ async fn serve(
         Ok(chosen) => chosen,
         Err(text) => return (StatusCode::BAD_REQUEST, text + "\n").into_response(),
     };
-    let compress = accepts_gzip(headers);
+    let asked = pairs.iter().find(|(key, _)| key == FORMAT).map(|(_, value)| value.as_str());
+    let format = match asked {
+        None => negotiate(headers),
+        Some("text") => Format::Text,
+        Some("openmetrics") => Format::Open,
+        Some(_) => {
+            return (StatusCode::BAD_REQUEST, "format: text or openmetrics\n").into_response();
+        }
+    };
+    let form = Form { open: format.open(), gzip: accepts_gzip(headers) };
     if !parts.node {
-        let make = || body(&app, "", parts, compress);
-        return answer(app.moment.get(parts, compress, make), compress);
+        let make = || body(&app, None, parts, form);
+        return answer(app.moment.get(parts, form, make), format, form);
     }
     let everything = wanted.is_none();
     let Some(collected) = scraper.collect(wanted).await else {
         let text = "the collection was lost; see the log of socle-gate\n";
         return (StatusCode::INTERNAL_SERVER_ERROR, text).into_response();
     };
-    let make = || body(&app, &collected.text, parts, compress);
+    let make = || body(&app, Some(&collected), parts, form);
     let body = match parts {
-        WHOLE if everything => collected.whole.get(compress, make),
-        NODE if everything => collected.node.get(compress, make),
+        WHOLE if everything => collected.whole.get(form, make),
+        NODE if everything => collected.node.get(form, make),
         _ => make(),
     };
-    answer(body, compress)
+    answer(body, format, form)
 }
 
 /// The answer's bytes: the kernel's sources, then the wanted parts of what the last verdict left.
-fn body(app: &App, node: &str, parts: Parts, compress: bool) -> Bytes {
+fn body(app: &App, collected: Option<&Collected>, parts: Parts, form: Form) -> Bytes {
     let verdict = app.verdict.borrow().clone();
     let mut live = String::new();
     if parts.socle {
@@ -118,20 +140,44 @@ fn body(app: &App, node: &str, parts: Parts, compress: bool) -> Bytes {
     let pieces = [(parts.ipmi, &*verdict.ipmi), (parts.socle, &*verdict.own)];
     let pieces: Vec<_> =
         pieces.into_iter().filter_map(|(wanted, piece)| wanted.then_some(piece)).collect();
-    if compress {
-        return gzip::file(&[node, &live], &pieces);
+    let mut parts: Vec<Part<'_>> = Vec::new();
+    if !form.open {
+        parts.extend(collected.map(Collected::parts).into_iter().flatten());
+        parts.push(Part::once(&live));
+        parts.extend(pieces.into_iter().map(Piece::part));
+        return join(&parts, form);
     }
-    let mut text = [node, &live].concat();
-    pieces.iter().for_each(|piece| text.push_str(piece.text()));
+    let mut text = String::new();
+    if let Some(node) = collected.and_then(|one| one.open().mixed.as_ref()) {
+        // Families of ours come from a textfile too: only all together tell what each may be called.
+        let texts = pieces.iter().map(|piece| piece.text());
+        let whole: String = [node, live.as_str()].into_iter().chain(texts).collect();
+        openmetrics::append(&mut text, &whole);
+        return join(&[Part::once(&text), Part::once(EOF)], form);
+    }
+    openmetrics::append(&mut text, &live);
+    parts.extend(collected.map(Collected::open_parts).into_iter().flatten());
+    parts.push(Part::once(&text));
+    parts.extend(pieces.into_iter().map(|piece| piece.open().part()));
+    parts.push(Part::once(EOF));
+    join(&parts, form)
+}
+
+fn join(parts: &[Part<'_>], form: Form) -> Bytes {
+    if form.gzip {
+        return gzip::file(parts);
+    }
+    let mut text = String::with_capacity(parts.iter().map(|part| part.text.len()).sum());
+    parts.iter().for_each(|part| text.push_str(part.text));
     text.into()
 }
 
-fn answer(body: Bytes, compressed: bool) -> Response {
+fn answer(body: Bytes, format: Format, form: Form) -> Response {
     let mut answer = body.into_response();
     let headers = answer.headers_mut();
-    headers.insert(header::CONTENT_TYPE, CONTENT_TYPE);
-    headers.insert(header::VARY, HeaderValue::from_static("Accept-Encoding"));
-    if compressed {
+    headers.insert(header::CONTENT_TYPE, format.content_type());
+    headers.insert(header::VARY, HeaderValue::from_static("Accept, Accept-Encoding"));
+    if form.gzip {
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static("gzip"));
     }
     answer
@@ -180,23 +226,6 @@ fn choose(
     Ok((Some(collect), parts))
 }
 
-/// Whether the client takes gzip (RFC 9110 section 12.5.3).
-fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let values = headers.get_all(header::ACCEPT_ENCODING).iter();
-    let mut any = None;
-    for coding in values.filter_map(|value| value.to_str().ok()).flat_map(|text| text.split(',')) {
-        let (name, parameters) = coding.split_once(';').unwrap_or((coding, ""));
-        let weight = parameters.trim().strip_prefix("q=").map_or(Ok(1.0), str::parse::<f32>);
-        let wanted = weight.is_ok_and(|weight| weight > 0.0);
-        match name.trim() {
-            "gzip" | "x-gzip" => return wanted,
-            "*" => any = Some(wanted),
-            _ => {}
-        }
-    }
-    any.unwrap_or(false)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -205,32 +234,17 @@ mod tests {
     fn one_copy_for_all_who_ask_at_once() {
         let moment = Moment::default();
         let ipmi = Parts { node: false, ipmi: true, socle: false };
-        let first = moment.get(ipmi, false, || Bytes::from(vec![1; 64]));
-        let second = moment.get(ipmi, false, || Bytes::from(vec![2; 64]));
+        let plain = Form { open: false, gzip: false };
+        let first = moment.get(ipmi, plain, || Bytes::from(vec![1; 64]));
+        let second = moment.get(ipmi, plain, || Bytes::from(vec![2; 64]));
         assert_eq!(first.as_ptr(), second.as_ptr());
-        assert_eq!(moment.get(ipmi, true, || Bytes::from(vec![3; 64])).first(), Some(&3));
+        assert_eq!(
+            moment.get(ipmi, Form { open: true, ..plain }, || Bytes::from(vec![3; 64])).first(),
+            Some(&3)
+        );
         moment.0.lock().unwrap().iter_mut().for_each(|(_, made, _)| *made -= SHARED);
-        assert_eq!(moment.get(ipmi, false, || Bytes::from(vec![4; 64])).first(), Some(&4));
+        assert_eq!(moment.get(ipmi, plain, || Bytes::from(vec![4; 64])).first(), Some(&4));
         assert_eq!(moment.0.lock().unwrap().len(), 1, "old ones go");
-    }
-
-    #[test]
-    fn gzip_is_given_to_those_who_take_it() {
-        for (text, expected) in [
-            ("gzip", true),
-            ("gzip;q=0", false),
-            ("br, gzip;q=0.5", true),
-            ("identity", false),
-            ("*", true),
-            ("*;q=0", false),
-            ("gzip;q=x", false),
-            ("gzipped", false),
-        ] {
-            let mut headers = HeaderMap::new();
-            headers.insert(header::ACCEPT_ENCODING, text.parse().unwrap());
-            assert_eq!(accepts_gzip(&headers), expected, "{text}");
-        }
-        assert!(!accepts_gzip(&HeaderMap::new()));
     }
 
     #[test]

@@ -2,6 +2,9 @@
 
 pub(crate) mod access;
 pub(crate) mod conn;
+pub(crate) mod format;
+mod guard;
+mod handshake;
 pub(crate) mod metrics;
 pub(crate) mod page;
 mod patient;
@@ -21,10 +24,21 @@ use std::sync::Arc;
 /// Where a request comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Peer {
-    /// The page's TCP port.
-    Tcp(IpAddr),
+    /// One of the page's TCP ports.
+    Tcp(Tcp),
     /// The Unix socket; its mode decided.
     Door,
+}
+
+/// A peer of the page's TCP ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tcp {
+    /// Its address.
+    pub(crate) address: IpAddr,
+    /// Whether TLS is spoken with it.
+    pub(crate) tls: bool,
+    /// Whether it showed who it is: by a certificate that was verified, or by its password.
+    pub(crate) proved: bool,
 }
 
 /// Every route.
@@ -35,7 +49,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .route("/v1/sensors", get(v1::sensors))
         .route("/v1/events", get(v1::events))
         .route("/v1/doctor", get(v1::doctor))
-        .route_layer(middleware::from_fn(access::local_only));
+        .route_layer(middleware::from_fn_with_state(app.clone(), access::local_only));
     Router::new()
         .route("/metrics", get(metrics::all))
         .route("/metrics/node", get(metrics::node))
@@ -48,6 +62,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .fallback(not_found)
         .method_not_allowed_fallback(wrong_method)
         .layer(middleware::from_fn(no_body))
+        .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
         .with_state(app)
 }
 

@@ -3,6 +3,7 @@
 use socle_model::bmc::{
     Bmc, BmcData, BmcInfo, Chassis, SelInfo, SelRecord, Sensor, Snapshot, Source, SourceState, Up,
 };
+use socle_model::energy::{Energy, ZoneEnergy};
 use socle_model::link::{
     Call, CallError, Envelope, Frames, REQUEST_LIMIT, Records, SCHEMA, Welcome, answer_frame,
     error_frame,
@@ -45,6 +46,8 @@ pub(crate) struct Said {
     pub(crate) records: Vec<SelRecord>,
     /// Calls of `Events` so far.
     pub(crate) asked: Vec<u64>,
+    /// What it answers to `Energy`; silence where there is nothing.
+    pub(crate) energy: Option<Result<Vec<ZoneEnergy>, CallError>>,
     streams: Vec<UnixStream>,
 }
 
@@ -58,6 +61,7 @@ impl Host {
             snapshot: snapshot(Vec::new()),
             records: Vec::new(),
             asked: Vec::new(),
+            energy: None,
             streams: Vec::new(),
         };
         let host = Host { said: Arc::new(Mutex::new(said)), path: path.to_owned() };
@@ -171,6 +175,13 @@ fn answer(stream: &mut UnixStream, call: Result<Call, CallError>, said: &mut Sai
                 return false;
             }
         },
+        Ok(Call::Energy) => match said.energy.clone() {
+            Some(Ok(zones)) => {
+                answer_frame(&Energy { at: Timestamp::now(), zones }, false).unwrap()
+            }
+            Some(Err(error)) => error_frame(&error),
+            None => Vec::new(),
+        },
         Ok(call) => unreachable!("{call:?}"),
         Err(error) => error_frame(&error),
     };
@@ -220,6 +231,7 @@ pub(crate) fn snapshot(sensors: Vec<Sensor>) -> Snapshot {
         }],
         degraded: Vec::new(),
         checks: Vec::new(),
+        drives: Vec::new(),
     }
 }
 
@@ -275,6 +287,8 @@ pub(crate) fn record(head: u64, text: &str) -> SelRecord {
         offset: 2,
         asserted: true,
         text: text.into(),
+        epoch: 0,
+        backlog: false,
         raw: format!("{head:04x}02000000000020000404010152ffff"),
     }
 }

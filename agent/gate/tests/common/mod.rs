@@ -7,6 +7,7 @@
 #![expect(dead_code, reason = "each test file uses its own part")]
 
 pub(crate) mod host;
+pub(crate) mod keys;
 pub(crate) mod schema;
 
 use command_fds::{CommandFdExt as _, FdMapping};
@@ -111,6 +112,12 @@ impl Gate {
 
     /// The same with these variables.
     pub(crate) fn spawn_with(&mut self, variables: &[(&str, &std::ffi::OsStr)]) {
+        self.launch(variables);
+        assert_eq!(self.get("/healthz").status, 200);
+    }
+
+    /// The same without waiting.
+    pub(crate) fn launch(&mut self, variables: &[(&str, &std::ffi::OsStr)]) {
         let mut command = command(&self.dir.path().join("socle.toml"));
         command
             .args(["--root".as_ref(), self.root().as_os_str()])
@@ -124,7 +131,6 @@ impl Gate {
         let door = FdMapping { parent_fd: self.door.try_clone().unwrap().into(), child_fd: 4 };
         command.fd_mappings(vec![page, door]).unwrap();
         self.child = Some(command.spawn().unwrap());
-        assert_eq!(self.get("/healthz").status, 200);
     }
 
     pub(crate) fn log(&self) -> String {

@@ -10,6 +10,7 @@
 
 mod changes;
 mod corpus;
+mod events;
 mod faults;
 mod sim;
 mod support;

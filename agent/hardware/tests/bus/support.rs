@@ -186,12 +186,18 @@ impl Watched {
     }
 
     pub(crate) fn with(opener: Opener, settings: Settings) -> Watched {
+        Watched::keeping(opener, settings, None)
+    }
+
+    /// With a state folder.
+    pub(crate) fn keeping(opener: Opener, settings: Settings, state: Option<&Path>) -> Watched {
         let root = TempDir::new().unwrap();
         let records = Arc::new(Mutex::new(SelRing::default()));
         let (to, seen) = channel();
         let publish = Box::new(move |next| drop(to.send(next)));
         let place: PathBuf = root.path().into();
-        let bus = Bus::start_with(place, settings, Arc::clone(&records), publish, opener).unwrap();
+        let (state, shared) = (state.map(PathBuf::from), Arc::clone(&records));
+        let bus = Bus::start_with(place, state, settings, shared, publish, opener).unwrap();
         Watched { bus, records, seen, _root: root }
     }
 

@@ -1,9 +1,9 @@
 //! What the kernel says of the hardware: memory errors, the clock source, hwmon sensors.
 
-use super::sensor::{amount, unit_sign};
 use crate::finding::Finding;
 use crate::memory::{ErrorCount, Memory};
 use crate::observations::Observations;
+use crate::words::amount;
 use socle_model::documents::SensorLine;
 use socle_model::facts::{Clocksource, EdacCount, HwmonSensor};
 use socle_model::{ComponentPath, Status, Timestamp};
@@ -145,8 +145,8 @@ fn hwmon_name(sensor: &HwmonSensor) -> String {
 
 /// Alarms of the driver, and the value against its limits where limits make sense.
 fn hwmon(sensor: &HwmonSensor) -> (Status, Option<String>) {
-    let (unit, name, limits) = (unit_sign(&sensor.unit), hwmon_name(sensor), &sensor.thresholds);
-    let value = sensor.value.map_or_else(|| "no value".to_owned(), |value| amount(value, &unit));
+    let (unit, name, limits) = (&sensor.unit, hwmon_name(sensor), &sensor.thresholds);
+    let value = sensor.value.map_or_else(|| "no value".to_owned(), |value| amount(value, unit));
     // Drivers without a limit leave it at 0.
     let over = |limit: Option<f64>| {
         limit.filter(|limit| *limit > 0.0 && sensor.value.is_some_and(|value| value >= *limit))
@@ -163,7 +163,7 @@ fn hwmon(sensor: &HwmonSensor) -> (Status, Option<String>) {
     ];
     for (limit, status, word) in passed {
         if let Some(limit) = limit {
-            return (status, Some(format!("{name}: {value}, {word} {}", amount(limit, &unit))));
+            return (status, Some(format!("{name}: {value}, {word} {}", amount(limit, unit))));
         }
     }
     let cause = format!("{name}: {value}, {}", sensor.alarms.join(", "));

@@ -3,5 +3,6 @@
 pub(crate) mod agent;
 pub(crate) mod bmc;
 mod discrete;
+pub(crate) mod drive;
 pub(crate) mod kernel;
 pub(crate) mod sensor;

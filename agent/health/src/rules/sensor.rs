@@ -5,6 +5,7 @@ use crate::finding::Finding;
 use crate::memory::Memory;
 use crate::observations::Observations;
 use crate::place::place;
+use crate::words::amount;
 use socle_model::bmc::{Bmc, Sensor};
 use socle_model::documents::SensorLine;
 use socle_model::{Absent, ComponentPath, Status, Thresholds, Timestamp};
@@ -169,11 +170,11 @@ fn thresholds(sensor: &Sensor) -> (Status, Option<String>) {
 
 /// "0 RPM, lower critical 1125 RPM".
 fn threshold_cause(sensor: &Sensor, word: &str, limit: Option<f64>, by_status: bool) -> String {
-    let unit = unit_sign(&sensor.unit);
-    let value = sensor.value.map_or_else(|| "no value".to_owned(), |value| amount(value, &unit));
+    let unit = &sensor.unit;
+    let value = sensor.value.map_or_else(|| "no value".to_owned(), |value| amount(value, unit));
     let limit = limit.map_or_else(
         || " (limit not readable)".to_owned(),
-        |limit| format!(" {}", amount(limit, &unit)),
+        |limit| format!(" {}", amount(limit, unit)),
     );
     let note = if by_status { "" } else { "; the BMC's status byte does not say so" };
     format!("{value}, {word}{limit}{note}")
@@ -188,31 +189,6 @@ fn limits(thresholds: &Thresholds) -> [(&'static str, Option<f64>); 6] {
         ("upper critical", thresholds.upper_critical),
         ("upper non-recoverable", thresholds.upper_nonrecoverable),
     ]
-}
-
-/// A value with its unit, at most three decimals.
-pub(crate) fn amount(value: f64, unit: &str) -> String {
-    let text = format!("{value:.3}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    let text = if text == "-0" { "0" } else { text };
-    if unit.is_empty() { text.to_owned() } else { format!("{text} {unit}") }
-}
-
-/// The unit as people write it.
-pub(crate) fn unit_sign(unit: &str) -> String {
-    match unit {
-        "celsius" => "°C",
-        "rpm" => "RPM",
-        "volts" => "V",
-        "amperes" => "A",
-        "watts" => "W",
-        "joules" => "J",
-        "percent" => "%",
-        "hertz" => "Hz",
-        "unspecified" => "",
-        other => other,
-    }
-    .to_owned()
 }
 
 fn line(sensor: &Sensor, component: ComponentPath, status: Status) -> SensorLine {

@@ -4,7 +4,7 @@ mod record;
 mod tail;
 
 pub use record::{Body, Entry, Event, Time};
-pub use tail::{Step, Tail, TailError};
+pub use tail::{Position, Step, Tail, TailError};
 
 use crate::cursor::{Cursor, Short};
 use crate::{Command, Request};

@@ -2,7 +2,7 @@
 
 use crate::shared::{Bmc, Full, Quirks, event, record};
 use socle_ipmi::sdr::{Record, sensors};
-use socle_ipmi::sel::{Body, Entry, GetSelInfo, Step, Tail, TailError, Time};
+use socle_ipmi::sel::{Body, Entry, GetSelInfo, Position, Step, Tail, TailError, Time};
 use socle_ipmi::{CallError, Command, Completion, Transport};
 use std::time::Duration;
 
@@ -58,11 +58,74 @@ fn everything_once_then_only_what_is_new() {
 fn goes_on_where_an_earlier_follower_stopped() {
     let (mut first, mut bmc) = (Tail::default(), bmc(1..=3));
     pass(&mut first, &mut bmc);
-    let (id, raw) = first.position().unwrap();
+    let kept = first.position();
+    let (id, raw) = kept.last.unwrap();
+    let resumed = |last| Tail::resume(Position { last: Some(last), ..kept });
     bmc.log.extend(log([4]));
-    assert_eq!(pass(&mut Tail::after(id, raw), &mut bmc), (vec![4], None));
-    assert_eq!(pass(&mut Tail::after(77, raw), &mut bmc), (vec![1, 2, 3, 4], None));
-    assert_eq!(pass(&mut Tail::after(3, [0; 16]), &mut bmc), (vec![1, 2, 3, 4], None));
+    assert_eq!(pass(&mut Tail::resume(kept), &mut bmc), (vec![4], None));
+    for last in [(77, raw), (id, [0; 16])] {
+        let mut tail = resumed(last);
+        assert!(!tail.caught_up());
+        assert_eq!(pass(&mut tail, &mut bmc), (vec![1, 2, 3, 4], None));
+        assert_eq!((tail.position().epoch, tail.caught_up()), (kept.epoch + 1, true));
+    }
+    let mut other = Tail::resume(kept);
+    other.another();
+    assert_eq!(pass(&mut other, &mut bmc), (vec![1, 2, 3, 4], None));
+    assert_eq!(other.position().epoch, kept.epoch + 1);
+}
+
+/// Records of a BMC without a clock: of one id the bytes are always the same.
+fn timeless(ids: impl IntoIterator<Item = u16>) -> Vec<(u16, [u8; 16])> {
+    ids.into_iter().map(|id| (id, event(id, u32::MAX, 2, 0, 15))).collect()
+}
+
+#[test]
+fn a_log_without_a_clock_that_was_cleared_is_another_one_though_its_bytes_be_the_same() {
+    // Seen empty; refilled unseen: as long, longer, shorter; and over a restart of the follower.
+    for restarted in [false, true] {
+        for (emptied, length) in [(true, 3u16), (false, 5), (false, 3), (false, 2), (false, 1)] {
+            let (mut tail, mut bmc) = (Tail::default(), bmc([]));
+            bmc.log = timeless(1..=3);
+            assert_eq!(pass(&mut tail, &mut bmc), (vec![1, 2, 3], None));
+            let before = tail.position();
+            bmc.log.clear();
+            bmc.erased += 1;
+            if emptied {
+                pass(&mut tail, &mut bmc);
+            }
+            if restarted {
+                tail = Tail::resume(tail.position());
+            }
+            bmc.log = timeless(1..=length);
+            assert_eq!(pass(&mut tail, &mut bmc), ((1..=length).collect(), None));
+            assert_eq!(tail.position().epoch, before.epoch + 1, "{restarted} {emptied} {length}");
+            assert_eq!(pass(&mut tail, &mut bmc), (vec![], None));
+        }
+    }
+}
+
+#[test]
+fn the_same_log_has_the_same_epoch() {
+    for records in [log, timeless] as [fn(std::ops::RangeInclusive<u16>) -> _; 2] {
+        let (mut tail, mut bmc) = (Tail::default(), bmc([]));
+        bmc.log = records(1..=4);
+        pass(&mut tail, &mut bmc);
+        // An old entry is deleted; the oldest are overwritten; a new one comes.
+        bmc.log.remove(1);
+        bmc.erased += 1;
+        assert_eq!(pass(&mut tail, &mut bmc), (vec![], None));
+        bmc.log.remove(0);
+        bmc.log.extend(records(5..=6));
+        assert_eq!(pass(&mut tail, &mut bmc), (vec![5, 6], None));
+        assert_eq!(tail.position().epoch, 0);
+    }
+    // With a clock nothing is read again that is the same: an entry was deleted while another came.
+    let (mut tail, mut bmc) = (Tail::default(), bmc(1..=4));
+    pass(&mut tail, &mut bmc);
+    bmc.erased += 1;
+    assert_eq!(pass(&mut tail, &mut bmc), (vec![], None));
+    assert_eq!(tail.position().epoch, 0);
 }
 
 #[test]

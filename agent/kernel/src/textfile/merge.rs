@@ -10,8 +10,9 @@ use std::collections::{BTreeMap, HashSet};
 const TAKEN: &str = include_str!("taken.txt");
 
 /// How the names of families begin that come from tables of the kernel or of the hardware.
-const TAKEN_STARTS: [&str; 13] = [
+const TAKEN_STARTS: [&str; 16] = [
     "ipmi_",
+    "node_ethtool_",
     "node_hwmon_",
     "node_infiniband_",
     "node_memory_",
@@ -19,7 +20,9 @@ const TAKEN_STARTS: [&str; 13] = [
     "node_netstat_",
     "node_network_receive_",
     "node_network_transmit_",
+    "node_rapl_",
     "node_scrape_collector_",
+    "node_systemd_",
     "node_textfile_",
     "node_vmstat_",
     "node_zoneinfo_",

@@ -2,7 +2,10 @@
 
 use crate::common::{self, Tree, read, value};
 use socle_kernel::facts::Facts;
+use socle_kernel::rapl::Rapl;
 use socle_kernel::{Detail, ReadError, SOURCES, Settings};
+use socle_model::energy::ZoneEnergy;
+use socle_model::metrics::Page;
 
 fn idle(page: &str, cpu: u32) -> Option<f64> {
     value(page, &format!("node_cpu_seconds_total{{cpu=\"{cpu}\",mode=\"idle\"}}"))
@@ -191,6 +194,65 @@ fn a_lost_clock_source_is_seen_at_once() {
     let page = read(&mut source).unwrap();
     assert_eq!((value(&page, &current("tsc")), value(&page, &current("hpet"))), (None, Some(1.0)));
     assert!(!page.contains("clocksource=\"tsc\""));
+}
+
+#[test]
+fn energy_zones_come_with_a_discovery_and_may_be_given_by_another_half() {
+    let tree = Tree::rack();
+    let mut rapl = Rapl::new(&tree.root(), &Settings::default()).unwrap();
+    let given = rapl.energies().unwrap();
+    assert_eq!((given.len(), given[0].zone.as_str()), (6, "intel-rapl:0:0"));
+    let mut source = tree.open("rapl");
+    let direct = read(&mut source).unwrap();
+    // A zone that this half does not see, and one that the other half has not read.
+    let mut page = Page::default();
+    let stranger = ZoneEnergy { zone: "intel-rapl:7".into(), microjoules: 1 };
+    let others: Vec<_> = given[1..].iter().cloned().chain([stranger]).collect();
+    rapl.write(&mut page, &others).unwrap();
+    let lost = "node_rapl_core_joules_total{index=\"0\"";
+    assert_eq!(page.as_str().lines().count() + 1, direct.lines().count());
+    assert!(direct.contains(lost) && !page.as_str().contains(lost));
+    page.clear();
+    rapl.write(&mut page, &given).unwrap();
+    assert_eq!(page.as_str(), direct);
+
+    // Kernels show it to root only; one whose sysctl is write-only is refused even to root.
+    let energy = tree.path("sys/class/powercap/intel-rapl:1:1/energy_uj");
+    tree.remove("sys/class/powercap/intel-rapl:1:1/energy_uj");
+    std::os::unix::fs::symlink("/proc/sys/vm/compact_memory", &energy).unwrap();
+    let mut refused = tree.open("rapl");
+    if energy.exists() {
+        assert!(matches!(read(&mut refused), Err(ReadError::RootOnly(path)) if path == energy));
+    }
+    tree.remove("sys/class/powercap/intel-rapl:1:1");
+    tree.write("sys/class/powercap/intel-rapl:2/name", "psys\n");
+    tree.write("sys/class/powercap/intel-rapl:2/energy_uj", "2500000\n");
+    source.discover().unwrap();
+    let page = read(&mut source).unwrap();
+    assert!(
+        page.contains("# HELP node_rapl_psys_joules_total Current RAPL psys value in joules\n")
+    );
+    assert!(page.contains("/intel-rapl:2\"} 2.5\n") && !page.contains("intel-rapl:1:1"));
+    tree.write("sys/class/powercap/intel-rapl:2/energy_uj", "many\n");
+    assert!(matches!(read(&mut source), Err(ReadError::Parse { .. })), "it is not 0");
+    tree.remove("sys/class/powercap");
+    source.discover().unwrap();
+    assert!(matches!(read(&mut source), Err(ReadError::NoData(_))));
+}
+
+#[test]
+fn energy_zones_may_be_told_apart_by_a_label() {
+    let tree = Tree::rack();
+    let settings = crate::common::settings(&[("rapl.enable-zone-label", "true")]);
+    let mut source = crate::common::open("rapl", &tree.root(), &settings).unwrap();
+    let page = read(&mut source).unwrap();
+    let zone = tree.path("sys/class/powercap/intel-rapl:0:1");
+    let series = format!(
+        "node_rapl_joules_total{{index=\"0\",path=\"{}\",rapl_zone=\"dram\"}}",
+        zone.display()
+    );
+    assert_eq!(value(&page, &series), Some(9.000_001), "{page}");
+    assert_eq!(page.matches("# TYPE").count(), 1);
 }
 
 /// Sources that ask the kernel otherwise, or read what does not change only once.

@@ -34,7 +34,7 @@ pub(crate) fn page_of(wanted: impl Fn(&str) -> bool, root: &Root, settings: &Set
         let mark = page.mark();
         match (entry.open)(root, settings).and_then(|mut source| source.read(&mut page)) {
             Ok(()) => {}
-            Err(ReadError::NoData(_)) => page.rewind(mark),
+            Err(ReadError::NoData(_) | ReadError::RootOnly(_)) => page.rewind(mark),
             Err(error) => panic!("{}: {error}", entry.name),
         }
     }

@@ -45,9 +45,6 @@ const OF_ITS_OWN: &[&str] = &[
 /// Sources that were off in node_exporter's run: they show the host that it ran on.
 const OFF: &[&str] = &["filesystem", "timex", "uname"];
 
-/// How the families of collectors begin that are not here yet.
-const NOT_YET: &[&str] = &["node_rapl"];
-
 /// Whether a family is of a collector that socle leaves out, or the exporter's own.
 pub(crate) fn is_left_out(name: &str) -> bool {
     LEFT_OUT.iter().chain(OF_ITS_OWN).any(|start| name.starts_with(start))
@@ -60,7 +57,7 @@ fn is_ours(name: &str) -> bool {
     let of_the_host = name.ends_with("_total") && starts(&traffic);
     // What socle shows of hardware beyond node_exporter.
     let beyond = name.starts_with("socle_");
-    !beyond && !of_the_host && !is_left_out(name) && !starts(NOT_YET)
+    !beyond && !of_the_host && !is_left_out(name)
 }
 
 /// The fixtures' tree, unpacked where that is needed.
@@ -90,7 +87,7 @@ fn texts() -> Option<&'static (String, String)> {
 
 fn make_texts() -> Option<(String, String)> {
     let corpus: PathBuf = common::corpus()?;
-    let (_dir, root) = tree(&corpus);
+    let (dir, root) = tree(&corpus);
     let textfiles = corpus.join("textfile/two_metric_files/").display().to_string();
     // The flags that node_exporter's end-to-end test gives.
     let flags = [
@@ -106,8 +103,11 @@ fn make_texts() -> Option<(String, String)> {
     ];
     let on = |name: &str| !OFF.contains(&name);
     let ours = common::page_of(on, &root, &common::settings(&flags));
-    // The path is in the help of families that have none of their own.
-    let ours = ours.replace(&corpus.display().to_string(), "collector/fixtures");
+    // The path is in the help of families that have none of their own, and the label `path` of rapl is the
+    // file's place as it was given.
+    let ours = [corpus.as_path(), dir.path()]
+        .into_iter()
+        .fold(ours, |page, place| page.replace(&place.display().to_string(), "collector/fixtures"));
     Some((ours, std::fs::read_to_string(corpus.join("e2e-output.txt")).unwrap()))
 }
 

@@ -4,6 +4,7 @@ use crate::common::{self, Tree, assert_clean, read, value};
 use socle_kernel::{ReadError, Root, SOURCES, Settings};
 use socle_model::metrics::Page;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 /// What every source must give, whatever lies in its files.
 fn survives(tree: &Tree, what: &str) {
@@ -84,6 +85,7 @@ fn reads(source: &str, file: &str) -> bool {
         "powersupplyclass" => &["power_supply"],
         "textfile" => &["var/"],
         "thermal_zone" => &["thermal"],
+        "rapl" => &["powercap"],
         "time" => &["clocksource"],
         "conntrack" => &["nf_conntrack"],
         "entropy" => &["random/"],
@@ -175,11 +177,13 @@ fn lines_that_are_there_twice_are_one_series() {
     let settings = common::settings(&[("cpu.info", "true"), ("stat.softirq", "true")]);
     assert_clean(&common::page(&tree.root(), &settings));
     let twice = common::page(&tree.root(), &Settings::default());
-    let names = |page: &str| -> Vec<String> {
+    let names = |page: &str, root: &Path| -> Vec<String> {
+        // The label `path` of rapl names the tree.
+        let page = page.replace(&root.display().to_string(), "");
         let series = page.lines().filter_map(|line| line.rsplit_once(' '));
         series.map(|(series, _)| series.to_owned()).collect()
     };
-    assert_eq!(names(&once), names(&twice));
+    assert_eq!(names(&once, &common::rack().join("sys")), names(&twice, &tree.path("sys")));
 }
 
 #[test]

@@ -2,7 +2,9 @@
 //! Prometheus' text format 0.0.4 that is written without allocating per sample.
 
 pub mod exposition;
+pub mod openmetrics;
 pub mod parse;
+pub mod strict;
 
 use std::fmt::Write as _;
 

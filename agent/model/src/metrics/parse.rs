@@ -65,7 +65,7 @@ pub fn parse(page: &str) -> Result<Parsed, ParseError> {
     Ok(parsed)
 }
 
-fn sample(line: &str) -> Result<Sample, &'static str> {
+pub(super) fn sample(line: &str) -> Result<Sample, &'static str> {
     let end = line.find(['{', ' ', '\t']).ok_or("no value")?;
     let (name, rest) = line.split_at(end);
     if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {

@@ -1,6 +1,7 @@
 //! `socle check`: both halves validate their own tables, the answers are joined.
 
 use super::print;
+use crate::agent::say;
 use crate::cli::CheckArgs;
 use crate::halves::Half;
 use anyhow::{Context, Result, bail};
@@ -47,11 +48,15 @@ pub(crate) fn faults(config: Option<&Path>, files: &[PathBuf]) -> Result<BTreeSe
     words.extend(config.into_iter().flat_map(|file| ["--config".into(), file.into()]));
     for half in [Half::Host, Half::Gate] {
         let answer = ask(half, "--check", &words)?;
+        for note in answer.error.lines().filter_map(|line| line.strip_prefix("note: ")) {
+            say(note);
+        }
         if !answer.good {
             let prefix = format!("{}: ", half.program());
             let lines = answer.error.lines().map(|line| line.strip_prefix(&prefix).unwrap_or(line));
             // Both report what concerns both, such as a file that is no TOML.
-            faults.extend(lines.filter(|line| !line.trim().is_empty()).map(str::to_owned));
+            let lines = lines.filter(|line| !line.trim().is_empty() && !line.starts_with("note: "));
+            faults.extend(lines.map(str::to_owned));
         }
     }
     Ok(faults)

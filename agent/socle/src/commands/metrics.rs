@@ -2,12 +2,13 @@
 
 use super::print;
 use crate::agent::say;
-use crate::cli::CollectArgs;
+use crate::cli::{CollectArgs, PageFormat};
 use anyhow::{Context, Result, bail};
 use socle_kernel::config::{KEYS, Metrics};
 use socle_kernel::{Entry, Outcomes, ReadError, Root, Settings};
 use socle_model::fault::Chain;
-use socle_model::metrics::{Page, cut};
+use socle_model::metrics::openmetrics::{self, EOF};
+use socle_model::metrics::{Page, cut, strict};
 use socle_model::settings::{Fault, Fragment, merge_one};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,7 +29,13 @@ pub(crate) fn run(args: &CollectArgs) -> Result<ExitCode> {
         }
     }
     let metrics = configuration(args)?;
-    print(&collect(&root(args), &metrics)?)?;
+    let mut text = collect(&root(args), &metrics, args.format)?;
+    if args.format == PageFormat::OpenMetrics {
+        let page = std::mem::take(&mut text);
+        openmetrics::append(&mut text, &page);
+        text.push_str(EOF);
+    }
+    print(&text)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -125,7 +132,7 @@ fn all(faults: &[Fault]) -> anyhow::Error {
 }
 
 /// Reads the sources one after the other and writes what gate's `/metrics/node` would show.
-fn collect(root: &Root, metrics: &Metrics) -> Result<String> {
+fn collect(root: &Root, metrics: &Metrics, format: PageFormat) -> Result<String> {
     let settings = metrics.settings()?;
     let deadline = Instant::now() + Duration::from_secs_f64(metrics.deadline_s);
     let limit = metrics.series_limit(root);
@@ -138,7 +145,11 @@ fn collect(root: &Root, metrics: &Metrics) -> Result<String> {
         match read {
             Ok(page) => {
                 let (kept, samples) = cut(page.as_str(), limit);
-                text.push_str(kept);
+                match (format, entry.name) {
+                    // Text of another hand.
+                    (PageFormat::OpenMetrics, "textfile") => text.push_str(&strict::tidy(kept)),
+                    _ => text.push_str(kept),
+                }
                 if let Some(dropped) = samples.checked_sub(limit).filter(|n| *n > 0) {
                     say(&format!("{}: {dropped} series beyond series_max left out", entry.name));
                 }
@@ -146,6 +157,11 @@ fn collect(root: &Root, metrics: &Metrics) -> Result<String> {
             Err(Failure::Absent) => {}
             Err(Failure::Failed(why)) => say(&format!("{}: {why}", entry.name)),
         }
+    }
+    for one in metrics.elsewhere() {
+        let name = one.name;
+        say(&format!("{name}: needs more than files; only the page of a running agent has it"));
+        outcomes.push((name, Duration::ZERO, false));
     }
     let mut page = Page::default();
     Outcomes::new(outcomes.iter().map(|(name, ..)| *name)).write(&mut page, &outcomes);

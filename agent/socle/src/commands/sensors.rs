@@ -5,6 +5,7 @@ use crate::agent;
 use crate::cli::ReadArgs;
 use crate::paint::{Paint, Tone};
 use anyhow::Result;
+use socle_health::words::{amount, number};
 use socle_model::documents::{SensorLine, SensorsDocument};
 use socle_model::reading::{Absent, Thresholds};
 use std::process::ExitCode;
@@ -96,35 +97,11 @@ fn row(sensor: &SensorLine, paint: Paint) -> [String; COLUMNS] {
 
 fn reading(sensor: &SensorLine, paint: Paint) -> String {
     match (sensor.value, sensor.absent) {
-        (Some(value), _) => format!("{} {}", number(value), paint.clean(&unit(&sensor.unit))),
+        // A locale without the degree sign gets the letter alone.
+        (Some(value), _) => paint.clean(&amount(value, &sensor.unit)),
         (None, Some(absent)) => absence(absent).into(),
         (None, None) => "-".into(),
     }
-}
-
-/// A value as a person writes it: at most three decimals.
-pub(crate) fn number(value: f64) -> String {
-    let text = format!("{value:.3}");
-    let text =
-        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
-    text.into()
-}
-
-fn unit(word: &str) -> String {
-    match word {
-        // A locale without the degree sign gets the letter alone.
-        "celsius" => "°C",
-        "rpm" => "RPM",
-        "volts" => "V",
-        "amperes" => "A",
-        "watts" => "W",
-        "joules" => "J",
-        "percent" => "%",
-        "hertz" => "Hz",
-        "seconds" => "s",
-        other => other,
-    }
-    .into()
 }
 
 const fn absence(absent: Absent) -> &'static str {

@@ -128,6 +128,10 @@ fn one_collection_equals_the_page_of_the_agent() {
         assert!(diff.status.success(), "{}{}", text(&diff.stdout), text(&diff.stderr));
     }
     assert!(text(&collected.stdout).contains("\nnode_load1 0.25\n"));
+    let words = ["metrics", "--root", tree.to_str().unwrap(), "--format", "openmetrics"];
+    let open = text(&ask(home, &words).stdout);
+    assert!(open.ends_with("# EOF\n") && open.contains("\nnode_load1 0.25\n"), "{open}");
+    assert!(!open.contains("_total counter\n"), "{open}");
     let success = "node_scrape_collector_success{collector=\"loadavg\"} 1";
     assert!(text(&collected.stdout).contains(success));
 }

@@ -7,6 +7,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 #[test]
 fn it_says_once_that_there_is_no_bmc_and_ends_cleanly() {
@@ -40,6 +41,26 @@ fn a_second_agent_on_the_same_state_is_refused_with_the_pid() {
     let pid = format!("pid {}", agent.child.id());
     assert!(text(&second.stderr).contains(&pid), "{}", text(&second.stderr));
     assert_eq!(agent.get("/healthz").unwrap().0, 200);
+}
+
+#[test]
+fn several_listeners_and_the_scheme_of_the_page() {
+    let home = tempfile::tempdir().unwrap();
+    let (config, state) = (home.path().join("socle.toml"), home.path().join("state"));
+    fs::write(&config, "").unwrap();
+    // What the network half refuses, this half need not understand: it only says how the page is spoken to.
+    fs::write(home.path().join("web.yml"), "tls_server_config:\n  cert_file: none\n").unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut words = vec!["run", "--listen", "127.0.0.1:0", "--listen"];
+    let (free, paths) = (free.to_string(), [&config, &state].map(|path| path.to_str().unwrap()));
+    words.extend([free.as_str(), "--config", paths[0], "--state", paths[1]]);
+    let mut child = socle(home.path()).args(words).stderr(Stdio::null()).spawn().unwrap();
+    until("run.json", || state.join("run.json").exists());
+    let run = fs::read_to_string(state.join("run.json")).unwrap();
+    assert!(run.contains("\"page\":\"https://127.0.0.1:"), "{run}");
+    assert!(std::net::TcpStream::connect(&free).is_ok(), "the second one listens too");
+    kill(child.id(), SIGTERM);
+    child.wait().unwrap();
 }
 
 #[test]

@@ -31,7 +31,7 @@ const CHECKS: [(&str, &[&str], bool); 10] = [
     ("disk", &["disk"], false),
     ("sandbox", &["gate sandbox", "host sandbox"], false),
     ("baseline", &[], false),
-    ("page", &[], false),
+    ("page", &["page door"], true),
     ("configuration", &["gate configuration", "host configuration"], true),
     ("link", &["link", "sources"], true),
 ];
@@ -68,7 +68,7 @@ fn look(
         system::disk(&agent.state),
         process::sandbox(root, agent.run.as_ref().map(|run| run.pid)),
         system::baseline(root),
-        ours::page(agent),
+        ours::page(agent, answer),
         ours::configuration(agent, config),
         ours::link(agent, answer),
     ]

@@ -4,6 +4,7 @@ use super::{PATIENCE, agent, bad, client, good};
 use crate::commands::check;
 use crate::places::{RunFile, Surroundings};
 use socle_model::documents::{Check, CheckResult, DoctorDocument};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 
 /// The page of the package, and of `socle run` unless it was told otherwise.
@@ -61,8 +62,12 @@ pub(super) fn link(agent: &Agent, answer: &Result<Vec<Check>, String>) -> Check 
 }
 
 /// Whether the page answers; without an agent, whether its port is free.
-pub(super) fn page(agent: &Agent) -> Check {
+pub(super) fn page(agent: &Agent, answer: &Result<Vec<Check>, String>) -> Check {
     let page = agent.run.as_ref().map_or(PAGE, |run| run.page.as_str());
+    let guarded = |one: &Check| one.name == "page door" && !one.text.starts_with(PLAIN);
+    if answer.as_ref().is_ok_and(|checks| checks.iter().any(guarded)) {
+        return behind_web_yml(page);
+    }
     let health = format!("{page}/healthz");
     let asked = client::block(client::within(PATIENCE, client::url(&health)));
     // This user may be kept from the door of the system's agent, and not from its page.
@@ -79,6 +84,25 @@ pub(super) fn page(agent: &Agent) -> Check {
             bad("page", CheckResult::Failed, format!("{error:#}"), remedy)
         }
         (Err(_), Err(_)) => good("page", format!("not served; nothing answers on {page}")),
+    }
+}
+
+/// How the network half's words start where there is no `web.yml`.
+const PLAIN: &str = "plain HTTP";
+
+/// Whether a page listens that this command has neither certificate nor password for.
+fn behind_web_yml(page: &str) -> Check {
+    let (_, address) = page.split_once("://").unwrap_or(("", page));
+    let connected =
+        address.parse::<SocketAddr>().map_err(|error| error.to_string()).and_then(|it| {
+            TcpStream::connect_timeout(&it, PATIENCE).map_err(|error| error.to_string())
+        });
+    match connected {
+        Ok(_) => good("page", format!("{address} takes connections")),
+        Err(why) => {
+            let remedy = "systemctl status socle-page.socket; does it listen elsewhere?";
+            bad("page", CheckResult::Failed, format!("{address}: {why}"), remedy)
+        }
     }
 }
 

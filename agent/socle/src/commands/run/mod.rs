@@ -11,6 +11,7 @@ use crate::places::{RunFile, Surroundings, places};
 use anyhow::{Context, Result};
 use ground::Ground;
 use sockets::Sockets;
+use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -48,7 +49,7 @@ pub(crate) fn run(args: &RunArgs) -> Result<ExitCode> {
         supervise::Signals::listen()?
     };
     let sockets = runtime.block_on(open(args, &ground.sockets, &owners, deadline))?;
-    let page = format!("http://{}", sockets.page);
+    let page = format!("{}://{}", scheme(config.as_deref(), root.as_deref()), sockets.page);
     ground.announce(&RunFile {
         pid: std::process::id(),
         gate: ground.sockets.join("gate"),
@@ -74,12 +75,25 @@ async fn open(
     deadline: Instant,
 ) -> Result<Sockets> {
     loop {
-        let opened = Sockets::open(args.listen, folder, owners);
+        let opened = Sockets::open(&args.listen, folder, owners);
         if opened.is_ok() || Instant::now() >= deadline {
             return opened;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+}
+
+/// How the page is spoken to, as far as `web.yml` tells: the network half reads it, this only says it.
+fn scheme(config: Option<&Path>, root: Option<&Path>) -> &'static str {
+    let usual = root.unwrap_or(Path::new("/")).join("etc/socle/socle.toml");
+    let file = config.unwrap_or(&usual);
+    let table = fs::read_to_string(file).unwrap_or_default().parse::<toml::Table>();
+    let table = table.unwrap_or_default();
+    let named = table.get("gate").and_then(|gate| gate.get("web_config")?.as_str());
+    let name = named.filter(|name| !name.is_empty()).unwrap_or("web.yml");
+    let text = fs::read_to_string(file.with_file_name(name)).unwrap_or_default();
+    let tls = text.lines().any(|line| line.starts_with("tls_server_config"));
+    if tls { "https" } else { "http" }
 }
 
 /// Says where the page is. That nobody reads it is no reason not to run.

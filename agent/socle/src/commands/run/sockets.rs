@@ -7,7 +7,9 @@ use anyhow::{Context, Result, bail};
 use command_fds::FdMapping;
 use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::sys::stat::{Mode, umask};
+use socket2::{Domain, Socket, Type};
 use std::fs::{self, Permissions};
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _, chown};
@@ -20,9 +22,9 @@ pub(crate) const NAMES: [&str; 3] = ["link", "admin", "gate"];
 /// All of them.
 #[derive(Debug)]
 pub(crate) struct Sockets {
-    /// Where the page is served.
+    /// Where the page is served: the first of its addresses.
     pub(crate) page: SocketAddr,
-    listener: TcpListener,
+    pages: Vec<TcpListener>,
     link: UnixListener,
     admin: UnixListener,
     door: UnixListener,
@@ -33,21 +35,25 @@ impl Sockets {
     ///
     /// # Errors
     /// An address in use, or a socket that another process answers on; with the remedy.
-    pub(crate) fn open(listen: SocketAddr, folder: &Path, owners: &Owners) -> Result<Self> {
+    pub(crate) fn open(listen: &[SocketAddr], folder: &Path, owners: &Owners) -> Result<Self> {
         // First, because the words about another agent say more than those about its port.
         for name in NAMES {
             clear(&folder.join(name))?;
         }
-        let listener = TcpListener::bind(listen).with_context(|| {
-            format!(
-                "listening on {listen}: give another --listen ADDR:PORT, port 0 takes a free one"
-            )
-        })?;
-        let page = listener.local_addr().context("asking for the page's port")?;
+        let page = |address: &SocketAddr| {
+            tcp(*address, listen).with_context(|| {
+                format!(
+                    "listening on {address}: give another --listen ADDR:PORT, port 0 takes a free one"
+                )
+            })
+        };
+        let pages = listen.iter().map(page).collect::<Result<Vec<_>>>()?;
+        let first = pages.first().context("no --listen ADDR:PORT")?;
+        let page = first.local_addr().context("asking for the page's port")?;
         let gate = owners.gate;
         Ok(Sockets {
             page,
-            listener,
+            pages,
             link: bind(&folder.join("link"), None, gate.map(|(_, gid)| gid))?,
             admin: bind(&folder.join("admin"), None, owners.admins)?,
             door: bind(&folder.join("gate"), gate.map(|(uid, _)| uid), owners.readers)?,
@@ -58,16 +64,15 @@ impl Sockets {
     ///
     /// # Errors
     /// No descriptor is left to copy one.
-    pub(crate) fn of(&self, half: Half) -> Result<(Vec<FdMapping>, &'static str)> {
-        let (fds, names): ([std::io::Result<OwnedFd>; 2], _) = match half {
-            Half::Host => (
-                [self.link.try_clone().map(Into::into), self.admin.try_clone().map(Into::into)],
-                "link:admin",
-            ),
-            Half::Gate => (
-                [self.listener.try_clone().map(Into::into), self.door.try_clone().map(Into::into)],
-                "page:door",
-            ),
+    pub(crate) fn of(&self, half: Half) -> Result<(Vec<FdMapping>, String)> {
+        let unix = |socket: &UnixListener| socket.try_clone().map(OwnedFd::from);
+        let (fds, names): (Vec<_>, _) = match half {
+            Half::Host => (vec![unix(&self.link), unix(&self.admin)], "link:admin".to_owned()),
+            Half::Gate => {
+                let pages = self.pages.iter().map(|page| page.try_clone().map(Into::into));
+                let fds = pages.chain(std::iter::once_with(|| unix(&self.door))).collect();
+                (fds, "page:".repeat(self.pages.len()) + "door")
+            }
         };
         let mappings = fds.into_iter().zip(3..).map(|(parent_fd, child_fd)| {
             parent_fd.map(|parent_fd| FdMapping { parent_fd, child_fd })
@@ -77,6 +82,23 @@ impl Sockets {
         Ok((mappings, names))
     }
 }
+
+/// Binds one of `all` as gate does for `gate.listen`: `[::]` takes IPv4 as well, unless an IPv4 address of
+/// the same port is there too.
+fn tcp(address: SocketAddr, all: &[SocketAddr]) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    if address.is_ipv6() {
+        let apart = all.iter().any(|other| other.is_ipv4() && other.port() == address.port());
+        socket.set_only_v6(apart || !address.ip().is_unspecified())?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// Connections that may wait to be accepted.
+const BACKLOG: i32 = 1024;
 
 /// Binds a Unix socket that `group` may use, where there is that group; else only this user.
 fn bind(path: &Path, user: Option<u32>, group: Option<u32>) -> Result<UnixListener> {
