@@ -7,6 +7,7 @@
 )]
 
 mod change;
+mod classes;
 mod common;
 mod golden;
 mod hostile;
