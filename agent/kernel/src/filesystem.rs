@@ -72,7 +72,7 @@ impl Filesystem {
             root: root.clone(),
             file: Kept::new(root.procfs.join("1/mountinfo")),
             // /proc/1 is hidden from others where /proc is mounted with hidepid.
-            fallback: Kept::new(root.procfs.join("self/mountinfo")),
+            fallback: Kept::new(root.own().join("mountinfo")),
             mounts: settings.filter("filesystem.mount-points", EXCLUDED_MOUNTS),
             types: settings.filter("filesystem.fs-types", EXCLUDED_TYPES),
             rows: Table::default(),

@@ -185,7 +185,7 @@ pub(crate) struct Mountstats {
 
 impl Mountstats {
     pub(crate) fn new(root: &Root) -> Self {
-        let file = |name| Lines::new(root.procfs.join("self").join(name));
+        let file = |name| Lines::new(root.own().join(name));
         Mountstats { info: file("mountinfo"), stats: file("mountstats"), mounts: Mounts::new() }
     }
 

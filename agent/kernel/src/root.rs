@@ -1,5 +1,6 @@
 //! Where /proc, /sys, the mounts and udev's data are: the host's, or those of a tree made for a test.
 
+use crate::attr::Attr;
 use crate::procstat::ProcStat;
 use std::path::{Path, PathBuf};
 
@@ -45,6 +46,16 @@ impl Root {
             rootfs: rootfs.into(),
             udev: udev.into(),
             base: PathBuf::from("/"),
+        }
+    }
+
+    /// This process' own folder in /proc. In a tree that was copied without its links `self` is a file that
+    /// holds what the link said.
+    pub(crate) fn own(&self) -> PathBuf {
+        let own = self.procfs.join("self");
+        match Attr::new(own.clone()).value::<u32>() {
+            Some(process) => self.procfs.join(process.to_string()),
+            None => own,
         }
     }
 
