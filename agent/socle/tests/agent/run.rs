@@ -44,12 +44,10 @@ fn a_second_agent_on_the_same_state_is_refused_with_the_pid() {
 }
 
 #[test]
-fn several_listeners_and_the_scheme_of_the_page() {
+fn several_listeners() {
     let home = tempfile::tempdir().unwrap();
     let (config, state) = (home.path().join("socle.toml"), home.path().join("state"));
     fs::write(&config, "").unwrap();
-    // What the network half refuses, this half need not understand: it only says how the page is spoken to.
-    fs::write(home.path().join("web.yml"), "tls_server_config:\n  cert_file: none\n").unwrap();
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let mut words = vec!["run", "--listen", "127.0.0.1:0", "--listen"];
     let (free, paths) = (free.to_string(), [&config, &state].map(|path| path.to_str().unwrap()));
@@ -57,7 +55,7 @@ fn several_listeners_and_the_scheme_of_the_page() {
     let mut child = socle(home.path()).args(words).stderr(Stdio::null()).spawn().unwrap();
     until("run.json", || state.join("run.json").exists());
     let run = fs::read_to_string(state.join("run.json")).unwrap();
-    assert!(run.contains("\"page\":\"https://127.0.0.1:"), "{run}");
+    assert!(run.contains("\"page\":\"http://127.0.0.1:"), "{run}");
     assert!(std::net::TcpStream::connect(&free).is_ok(), "the second one listens too");
     kill(child.id(), SIGTERM);
     child.wait().unwrap();

@@ -102,3 +102,22 @@ fn greet(page: &str, state: &Path) {
     let mut out = std::io::stdout().lock();
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_is_spoken_to_as_its_web_yml_says() {
+        let home = tempfile::tempdir().unwrap();
+        let config = home.path().join("socle.toml");
+        let spoken = || scheme(Some(&config), None);
+        assert_eq!(spoken(), "http");
+        fs::write(home.path().join("web.yml"), "tls_server_config:\n  cert_file: x\n").unwrap();
+        assert_eq!(spoken(), "https");
+        fs::write(&config, "[gate]\nweb_config = \"other.yml\"\n").unwrap();
+        assert_eq!(spoken(), "http");
+        fs::write(home.path().join("other.yml"), "# none\ntls_server_config: {}\n").unwrap();
+        assert_eq!(spoken(), "https");
+    }
+}
