@@ -25,7 +25,16 @@ fn page(place: &str) -> Result<Parsed> {
     } else {
         fs::read_to_string(place).with_context(|| format!("reading {place}"))?
     };
-    parse(&text).with_context(|| format!("{place} is no metrics page"))
+    read(&text).with_context(|| format!("{place} is no metrics page"))
+}
+
+/// A page as Prometheus stores it: a label without a value is none.
+fn read(text: &str) -> Result<Parsed> {
+    let mut page = parse(text)?;
+    for sample in &mut page.samples {
+        sample.labels.retain(|_, value| !value.is_empty());
+    }
+    Ok(page)
 }
 
 /// The lines, sorted: a name that is missing once, else each type and label set that differs.
@@ -69,7 +78,7 @@ mod tests {
 
     fn lines(left: &str, right: &str, ignore: &[&str]) -> Vec<String> {
         let ignore: Vec<_> = ignore.iter().map(|regex| Regex::new(regex).unwrap()).collect();
-        difference(&parse(left).unwrap(), &parse(right).unwrap(), &ignore)
+        difference(&read(left).unwrap(), &read(right).unwrap(), &ignore)
     }
 
     #[test]
@@ -77,6 +86,13 @@ mod tests {
         let left = "# TYPE a gauge\na{x=\"1\"} 1\n";
         let right = "# TYPE a gauge\na{x=\"1\"} 2\na{x=\"2\"} 2\nb 1\n";
         assert!(lines(left, right, &[]).is_empty());
+    }
+
+    #[test]
+    fn a_label_without_a_value_is_none() {
+        assert!(lines("a{x=\"\",y=\"1\"} 1\n", "a{y=\"1\"} 1\n", &[]).is_empty());
+        assert!(lines("a{y=\"1\"} 1\n", "a{y=\"1\",z=\"\"} 1\n", &[]).is_empty());
+        assert_eq!(lines("a{x=\"\",y=\"1\"} 1\n", "a 1\n", &[]), ["labels a{y=\"1\"}"]);
     }
 
     #[test]
