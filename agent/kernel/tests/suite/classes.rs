@@ -77,6 +77,8 @@ fn words_of_a_device_follow_their_files() {
 
 #[test]
 fn a_machine_without_a_class_has_no_data_of_it() {
+    // One tree for all: a copy costs more than a reading.
+    let tree = Tree::rack();
     for (source, class) in [
         ("bonding", "sys/class/net"),
         ("dimm", "sys/devices/system/edac"),
@@ -91,8 +93,9 @@ fn a_machine_without_a_class_has_no_data_of_it() {
         ("powersupplyclass", "sys/class/power_supply"),
         ("watchdog", "sys/class/watchdog"),
     ] {
-        let tree = Tree::rack();
-        tree.remove(class);
+        if tree.path(class).exists() {
+            tree.remove(class);
+        }
         let mut source = tree.open(source);
         assert!(
             matches!(read_raw(&mut source), Err(ReadError::NoData(_))),
@@ -101,7 +104,6 @@ fn a_machine_without_a_class_has_no_data_of_it() {
         );
     }
     // No zone is no fault: node_exporter says success here.
-    let tree = Tree::rack();
     tree.remove("sys/class/thermal");
     assert_eq!(read_raw(&mut tree.open("thermal_zone")).unwrap(), "");
 }
