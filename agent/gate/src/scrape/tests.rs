@@ -111,7 +111,7 @@ async fn waiting_for_another_collection_counts_into_the_deadline() {
     let sources: Vec<(_, Box<dyn Readable>)> =
         vec![("a", Box::new(Hangs(a))), ("b", Box::new(Hangs(b)))];
     let reader = Arc::new(Reader::new(Arc::new(Pool::default()), sources));
-    let limits = Limits { deadline: Duration::from_secs(1), series_max: 10 };
+    let limits = Limits { deadline: Duration::from_secs(6), series_max: 10 };
     let scraper = Scraper::new(reader, limits);
     let began = Instant::now();
     let one = |name: &str| scraper.collect(Some(vec![name.to_owned()]));
