@@ -15,6 +15,8 @@ type Task = Box<dyn FnOnce() + Send>;
 pub(crate) struct Pool {
     state: Mutex<State>,
     wake: Condvar,
+    /// A thread without work ends; else the last one waits.
+    ends: bool,
 }
 
 #[derive(Default)]
@@ -48,6 +50,11 @@ impl Drop for Held {
 }
 
 impl Pool {
+    /// One whose threads are there only while there is work: for what is seldom done.
+    pub(crate) fn seldom() -> Self {
+        Pool { ends: true, ..Pool::default() }
+    }
+
     /// The hold on the source of this name, the same one for every reader.
     pub(crate) fn hold(&self, name: &'static str) -> Hold {
         self.lock().holds.entry(name).or_default().clone()
@@ -102,7 +109,7 @@ impl Pool {
                 drop(state);
                 task();
                 state = self.lock();
-            } else if state.idle > 0 {
+            } else if state.idle > 0 || self.ends {
                 state.threads -= 1;
                 return;
             } else {

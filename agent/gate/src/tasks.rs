@@ -122,7 +122,7 @@ async fn serve(
         facts: FactsDesk::new(root.clone()),
         pool: pool.clone(),
         // Of its own: reads that hang must not keep events and memory from being saved.
-        disk: Arc::default(),
+        disk: Arc::new(Pool::seldom()),
         state,
         stop: stopped,
     };

@@ -96,7 +96,7 @@ fn collect_and_exclude_as_node_exporter() {
 #[test]
 fn a_source_that_hangs_costs_only_itself_and_comes_back() {
     let mut gate = Gate::prepare();
-    gate.configure("[metrics]\ndeadline_s = 2\n");
+    gate.configure("[metrics]\ndeadline_s = 6\n");
     let path = gate.root().join("proc/loadavg");
     fs::remove_file(&path).unwrap();
     nix::unistd::mkfifo(&path, nix::sys::stat::Mode::S_IRWXU).unwrap();
@@ -104,7 +104,7 @@ fn a_source_that_hangs_costs_only_itself_and_comes_back() {
     for _ in 0..2 {
         let began = Instant::now();
         let page = gate.get("/metrics");
-        assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+        assert!(began.elapsed() < Duration::from_secs(6), "{:?}", began.elapsed());
         let success = |name: &str| {
             sample(page.text(), &format!("node_scrape_collector_success{{collector=\"{name}\"}}"))
         };

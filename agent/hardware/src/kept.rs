@@ -8,7 +8,6 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -130,23 +129,24 @@ fn unhex(text: &str) -> Result<[u8; 16], String> {
     Ok(value.to_be_bytes())
 }
 
-/// Writes the file on a thread of its own; the latest wins.
+/// Writes the file on a thread that is there only while something is to be written; the latest wins.
 #[derive(Debug)]
 pub(crate) struct Saver {
     desk: Arc<Desk>,
-    ended: Receiver<()>,
+    path: PathBuf,
 }
 
 #[derive(Debug, Default)]
 struct Desk {
     state: Mutex<State>,
-    wake: Condvar,
+    ended: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
     next: Option<Vec<u8>>,
-    end: bool,
+    /// Whether a thread is there.
+    writing: bool,
     trouble: Option<String>,
 }
 
@@ -155,22 +155,22 @@ impl Desk {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The next text to be written, when there is one; `None` at the end.
-    fn wait(&self) -> Option<Vec<u8>> {
+    /// The next text to be written; without one the thread ends.
+    fn next(&self) -> Option<Vec<u8>> {
         let mut state = self.lock();
-        loop {
-            if let Some(text) = state.next.take() {
-                return Some(text);
-            }
-            if state.end {
-                return None;
-            }
-            state = self.wake.wait(state).unwrap_or_else(PoisonError::into_inner);
+        let next = state.next.take();
+        if next.is_none() {
+            state.writing = false;
+            self.ended.notify_all();
         }
+        next
     }
 
     fn wrote(&self, path: &Path, outcome: io::Result<()>) {
-        let trouble = outcome.err().map(|error| format!("{}: {error}", path.display()));
+        self.told(outcome.err().map(|error| format!("{}: {error}", path.display())));
+    }
+
+    fn told(&self, trouble: Option<String>) {
         let mut state = self.lock();
         if let Some(why) = trouble.as_ref().filter(|&why| state.trouble.as_ref() != Some(why)) {
             tracing::warn!(why, "the place in the BMC's log is not saved");
@@ -180,30 +180,29 @@ impl Desk {
 }
 
 impl Saver {
-    /// Starts the thread. `None` when it cannot be had, which is said.
-    pub(crate) fn start(folder: &Path) -> Option<Saver> {
-        let desk = Arc::new(Desk::default());
-        let (alive, ended) = channel();
-        let (own, path): (_, PathBuf) = (Arc::clone(&desk), folder.join(FILE));
-        let body = move || {
-            while let Some(text) = own.wait() {
-                own.wrote(&path, replace(&path, &text));
-            }
-            drop(alive);
-        };
-        match std::thread::Builder::new().name("save".into()).spawn(body) {
-            Ok(_detached) => Some(Saver { desk, ended }),
-            Err(error) => {
-                tracing::warn!(%error, "no thread: the place in the BMC's log is not kept");
-                None
-            }
-        }
+    /// Nothing runs yet.
+    pub(crate) fn new(folder: &Path) -> Saver {
+        Saver { desk: Arc::default(), path: folder.join(FILE) }
     }
 
     /// Has the file written soon.
     pub(crate) fn save(&self, text: Vec<u8>) {
-        self.desk.lock().next = Some(text);
-        self.desk.wake.notify_one();
+        let mut state = self.desk.lock();
+        state.next = Some(text);
+        if std::mem::replace(&mut state.writing, true) {
+            return;
+        }
+        drop(state);
+        let (desk, path) = (Arc::clone(&self.desk), self.path.clone());
+        let body = move || {
+            while let Some(text) = desk.next() {
+                desk.wrote(&path, replace(&path, &text));
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("save".into()).spawn(body) {
+            self.desk.lock().writing = false;
+            self.desk.told(Some(format!("no thread to write with: {error}")));
+        }
     }
 
     /// Why the last write failed.
@@ -214,10 +213,9 @@ impl Saver {
 
 impl Drop for Saver {
     fn drop(&mut self) {
-        self.desk.lock().end = true;
-        self.desk.wake.notify_one();
-        // Nothing is ever sent: the channel closes when the thread ends. One that hangs is left behind.
-        let _ = self.ended.recv_timeout(LAST_WRITE);
+        // One that hangs is left behind.
+        let state = self.desk.lock();
+        drop(self.desk.ended.wait_timeout_while(state, LAST_WRITE, |state| state.writing));
     }
 }
 
@@ -294,7 +292,7 @@ mod tests {
     fn a_disk_that_is_full_is_said_and_a_write_is_whole() {
         let folder = tempfile::tempdir().unwrap();
         let good = text(&kept());
-        let saver = Saver::start(folder.path()).unwrap();
+        let saver = Saver::new(folder.path());
         saver.save(b"{}".to_vec());
         saver.save(good.clone());
         drop(saver);
@@ -304,7 +302,7 @@ mod tests {
         assert_eq!(std::os::unix::fs::PermissionsExt::mode(&mode.permissions()) & 0o777, 0o600);
         // A device that is full, in the place where the new file is written.
         std::os::unix::fs::symlink("/dev/full", folder.path().join("sel.json.new")).unwrap();
-        let saver = Saver::start(folder.path()).unwrap();
+        let saver = Saver::new(folder.path());
         saver.save(b"{}".to_vec());
         while saver.trouble().is_none() {
             std::thread::yield_now();

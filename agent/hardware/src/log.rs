@@ -106,7 +106,7 @@ pub(crate) struct Saved {
 impl Saved {
     /// Saves into this folder, or nowhere.
     pub(crate) fn into(folder: Option<&std::path::Path>) -> Self {
-        Saved { saver: folder.and_then(kept::Saver::start), stamp: None }
+        Saved { saver: folder.map(kept::Saver::new), stamp: None }
     }
 }
 

@@ -1,5 +1,5 @@
-//! What is read when a peer asks for it: on a thread of its own for each kind, so that a file or a driver
-//! that hangs holds up neither a door nor another kind.
+//! What is read when a peer asks for it: on a thread of its own, so that a file or a driver that hangs holds
+//! up no door. One thread for both kinds: the agent has at most four.
 
 use socle_hardware::ethtool;
 use socle_hardware::powercap::Powercap;
@@ -32,24 +32,23 @@ type Waiting = (Question, oneshot::Sender<Vec<u8>>);
 type Answer = Box<dyn FnMut(&Question) -> Result<Frame, String> + Send>;
 type Frame = Result<Vec<u8>, serde_json::Error>;
 
-/// The threads that answer, each started with its first question.
+/// The thread that answers, started with the first question.
 #[derive(Debug)]
 pub(crate) struct Asks {
     root: Root,
-    energy: OnceLock<SyncSender<Waiting>>,
-    ethtool: OnceLock<SyncSender<Waiting>>,
+    thread: OnceLock<SyncSender<Waiting>>,
 }
 
 impl Asks {
     /// Nothing runs yet.
     pub(crate) fn new(root: &Path) -> Self {
-        Asks { root: Root::at(root), energy: OnceLock::new(), ethtool: OnceLock::new() }
+        Asks { root: Root::at(root), thread: OnceLock::new() }
     }
 
     /// The frame that answers; an error frame when the reading takes too long.
     pub(crate) async fn answer(&self, question: Question) -> Vec<u8> {
         let (give, take) = oneshot::channel();
-        if self.thread(&question).try_send((question, give)).is_err() {
+        if self.thread().try_send((question, give)).is_err() {
             return unavailable("too many questions wait for a reading that hangs".into());
         }
         match timeout(PATIENCE, take).await {
@@ -59,31 +58,24 @@ impl Asks {
         }
     }
 
-    fn thread(&self, question: &Question) -> &SyncSender<Waiting> {
-        match question {
-            Question::Energy => self.energy.get_or_init(|| {
-                let mut powercap = Powercap::new(self.root.clone());
-                let answer =
-                    move |_: &_| powercap.read().map(|energy| answer_frame(&energy, false));
-                start("energy", Box::new(answer))
-            }),
-            Question::Ethtool(_) => self.ethtool.get_or_init(|| start("ethtool", Box::new(nics))),
-        }
+    fn thread(&self) -> &SyncSender<Waiting> {
+        self.thread.get_or_init(|| {
+            let mut powercap = Powercap::new(self.root.clone());
+            start(Box::new(move |question| match question {
+                Question::Energy => powercap.read().map(|energy| answer_frame(&energy, false)),
+                Question::Ethtool(Devices { devices }) => {
+                    ethtool::ask(devices).map(|nics| answer_frame(&nics, false))
+                }
+            }))
+        })
     }
 }
 
-fn nics(question: &Question) -> Result<Frame, String> {
-    let Question::Ethtool(Devices { devices }) = question else {
-        return Err("another thread answers this".into());
-    };
-    ethtool::ask(devices).map(|nics| answer_frame(&nics, false))
-}
-
-fn start(name: &str, answer: Answer) -> SyncSender<Waiting> {
+fn start(answer: Answer) -> SyncSender<Waiting> {
     let (to, questions) = sync_channel(WAITING);
     let body = move || serve(&questions, answer);
     // Without a thread the channel is closed, and each question is answered as such.
-    if let Err(error) = std::thread::Builder::new().name(name.into()).spawn(body) {
+    if let Err(error) = std::thread::Builder::new().name("asks".into()).spawn(body) {
         tracing::error!(%error, "no thread to read with");
     }
     to
