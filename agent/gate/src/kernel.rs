@@ -95,7 +95,7 @@ impl Readable for Lazy {
     }
 
     fn step(&mut self) -> Option<Duration> {
-        self.source.as_mut()?.step()
+        self.source().ok()?.step()
     }
 }
 

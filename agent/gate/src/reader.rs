@@ -4,6 +4,8 @@
 //! back is left in its thread, another thread carries on with the rest, and the source is passed over
 //! until it returns.
 
+mod apart;
+
 use crate::gzip::Kept;
 use crate::past::Past;
 use crate::pool::{Held, Hold, Pool};
@@ -63,6 +65,8 @@ struct Slot {
     /// What was made of the page, while its text is the same.
     kept: Arc<Kept>,
     round: u64,
+    /// When it wants its next read of its own pace.
+    due: Instant,
     away_since: Option<Instant>,
     /// It was waited for in vain: later rounds pass over it until it returns.
     stuck: bool,
@@ -166,6 +170,7 @@ impl Reader {
             samples: 0,
             kept: Arc::default(),
             round: 0,
+            due: Instant::now(),
             away_since: None,
             stuck: false,
         });
@@ -280,45 +285,6 @@ impl Reader {
         }
         for slot in desk.slots.iter_mut().filter(|slot| slot.away_since.is_some() && !slot.stuck) {
             slot.fail(STUCK);
-        }
-    }
-
-    /// Does the next read of each source that has reads of its own pace. Hands `done` the shortest wait
-    /// until there is more to do; `None` where no source has any.
-    pub(crate) fn step(&self, done: impl FnOnce(Option<Duration>) + Send + 'static) {
-        let desk = self.desk.clone();
-        self.pool.queue(move || {
-            let mut wait = None;
-            // Not in the loop's head, where it would hold the desk to the loop's end.
-            let sources = lock(&desk).slots.len();
-            for index in 0..sources {
-                let left = lock(&desk).slots.get_mut(index).and_then(Slot::leave);
-                let Some(mut kit) = left else { continue };
-                let next = kit.source.step();
-                wait = [wait, next].into_iter().flatten().min();
-                if let Some(slot) = lock(&desk).slots.get_mut(index) {
-                    slot.back(kit);
-                }
-            }
-            done(wait);
-        });
-    }
-
-    /// Lets every source that is at home look for devices that came or went, off the scrape path.
-    pub(crate) fn discover(&self) {
-        for index in 0..lock(&self.desk).slots.len() {
-            let desk = self.desk.clone();
-            self.pool.queue(move || {
-                let left = lock(&desk).slots.get_mut(index).and_then(Slot::leave);
-                let Some(mut kit) = left else { return };
-                let outcome = kit.source.discover();
-                let mut desk = lock(&desk);
-                let Some(slot) = desk.slots.get_mut(index) else { return };
-                slot.back(kit);
-                if let Err(failure) = outcome {
-                    slot.report.failure = Some(failure);
-                }
-            });
         }
     }
 }

@@ -179,8 +179,9 @@ async fn pace(app: Arc<App>) {
             let _ = tell.send(wait);
         });
         // A thread that hangs drops nothing: the wait goes on, and so does everything else.
-        let wait = told.await.ok().flatten();
-        tokio::time::sleep(wait.unwrap_or(LOOK)).await;
+        let wait = told.await.unwrap_or(LOOK);
+        // A source that is away is due all the time.
+        tokio::time::sleep(wait.max(Duration::from_millis(20))).await;
     }
 }
 

@@ -20,14 +20,14 @@ impl Readable for Hangs {
     }
 }
 
-/// Has a read of its own pace every minute; says how often it was done.
-struct Paced(u64);
+/// Has reads of its own pace; says under this name how often one was done.
+struct Paced(&'static str, u64, Duration);
 
 impl Readable for Paced {
     fn read(&mut self, page: &mut Page) -> Result<(), Failure> {
         let family =
-            socle_model::metrics::Family::new("steps", socle_model::metrics::Kind::Gauge, "Steps.");
-        page.single(&family, self.0);
+            socle_model::metrics::Family::new(self.0, socle_model::metrics::Kind::Gauge, "Steps.");
+        page.single(&family, self.1);
         Ok(())
     }
 
@@ -36,26 +36,31 @@ impl Readable for Paced {
     }
 
     fn step(&mut self) -> Option<Duration> {
-        self.0 += 1;
-        Some(Duration::from_secs(60))
+        self.1 += 1;
+        Some(self.2)
     }
 }
 
 #[tokio::test]
-async fn slow_reads_are_done_between_scrapes_by_those_who_have_any() {
+async fn slow_reads_are_done_between_scrapes_each_source_at_its_own_pace() {
     let (free, wait) = channel();
     drop(free);
-    let sources: Vec<(_, Box<dyn Readable>)> =
-        vec![("a", Box::new(Hangs(wait))), ("b", Box::new(Paced(0)))];
+    let sources: Vec<(_, Box<dyn Readable>)> = vec![
+        ("a", Box::new(Hangs(wait))),
+        ("b", Box::new(Paced("seldom", 0, Duration::from_secs(3600)))),
+        ("c", Box::new(Paced("often", 0, Duration::ZERO))),
+    ];
     let reader = Arc::new(Reader::new(Arc::new(Pool::default()), sources));
     let limits = Limits { deadline: Duration::from_secs(30), series_max: 10 };
     let scraper = Scraper::new(reader, limits);
-    for steps in 0..3 {
+    for (seldom, often) in [(0, 0), (1, 0), (1, 1), (1, 2)] {
         let text = scraper.collect(None).await.unwrap().text.clone();
-        assert!(text.contains(&format!("\nsteps {steps}\n")), "{text}");
+        assert!(text.contains(&format!("\nseldom {seldom}\n")), "{text}");
+        assert!(text.contains(&format!("\noften {often}\n")), "{text}");
         let (tell, told) = tokio::sync::oneshot::channel();
         scraper.reader().step(move |wait| tell.send(wait).unwrap());
-        assert_eq!(told.await.unwrap(), Some(Duration::from_secs(60)));
+        // The other one is due at once.
+        assert_eq!(told.await.unwrap(), Duration::ZERO);
     }
 }
 
