@@ -11,7 +11,7 @@ static HEAP: PeakAlloc = PeakAlloc;
 
 /// Runs a target and panics where it held more memory than its input allows: `per_byte` times its bytes,
 /// whatever it says of itself, and a constant. The decoded form of a byte is larger than the byte: a JSON value
-/// of two characters takes 32, a key of one character in TOML, with its place and the fault about it, some 150.
+/// of two characters takes 32, a key of one character in TOML, with its place and the fault about it, some hundreds.
 pub fn bounded(data: &[u8], per_byte: usize, target: fn(&[u8])) {
     bounded_above(data, per_byte, CONSTANT, target);
 }
