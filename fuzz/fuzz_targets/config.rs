@@ -3,6 +3,6 @@
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| socle_fuzz::bounded(
     data,
-    256,
+    1024,
     socle_fuzz::model::config
 ));
