@@ -148,9 +148,18 @@ impl File {
     fn read(real: PathBuf, shown: String, stamp: Option<Stamp>, limit: u64) -> Self {
         let settled = stamp.is_some_and(|stamp| stamp.is_older_than(SETTLED, SystemTime::now()));
         let text = files::read(&real, limit);
-        let size = text.as_ref().map_or(0, |text| text.len() as u64);
+        let mut size = text.as_ref().map_or(0, |text| text.len() as u64);
         let read = text.map_err(|why| format!("{shown}: {why}")).and_then(|text| {
             let found = exposition::read(&text).map_err(|fault| format!("{shown}: {fault}"))?;
+            let shows = render::size(&found, &shown);
+            if shows > limit {
+                let most = LIMIT >> 20;
+                return Err(format!(
+                    "{shown}: on the page the files together would have more than {most} MiB: give each \
+                     metric its own few labels"
+                ));
+            }
+            size = size.max(shows);
             Ok(ready(&found))
         });
         File { real, shown, stamp, settled, size, read }

@@ -40,6 +40,28 @@ pub(super) fn ready(found: &Families<'_>) -> Vec<Ready> {
     found.families.iter().map(one).collect()
 }
 
+/// Bytes that the page takes at most for what `file` holds, told before anything is rendered: each sample
+/// has every label of its family, and a family without a help text names its files, so that a small file
+/// can make a large page.
+pub(super) fn size(found: &Families<'_>, file: &str) -> u64 {
+    // Names and marks of the two lines of a head; of a sample, its suffix and value.
+    const HEAD: usize = 64;
+    const SAMPLE: usize = 48;
+    let mut size = 0usize;
+    for family in &found.families {
+        let names: usize = names(found, &family.samples).iter().map(|name| name.len() + 4).sum();
+        let each = names.saturating_add(family.name.len() + SAMPLE);
+        let values = family.samples.iter().flat_map(|sample| found.labels(sample));
+        // An escaped byte is two.
+        let values: usize = values.map(|(_, value)| 2 * value.len()).sum();
+        let help = family.help.as_ref().map_or(file.len() + HEAD, |help| 2 * help.len());
+        size = size
+            .saturating_add(each.saturating_mul(family.samples.len()))
+            .saturating_add(values + help + 2 * family.name.len() + HEAD);
+    }
+    u64::try_from(size).unwrap_or(u64::MAX)
+}
+
 /// Every label that any of these has, sorted.
 fn names<'a>(found: &'a Families<'_>, samples: &[Sample]) -> Vec<&'a str> {
     let mut names: Vec<&str> = Vec::new();
