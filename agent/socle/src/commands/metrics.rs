@@ -172,7 +172,7 @@ fn collect(root: &Root, metrics: &Metrics, format: PageFormat) -> Result<String>
 /// Why a source gave nothing.
 #[derive(Debug)]
 enum Failure {
-    /// This machine does not have it.
+    /// This machine does not have it, or not for this user.
     Absent,
     Failed(String),
 }
@@ -208,7 +208,8 @@ fn read(
             faults.iter().for_each(|fault| say(&format!("{}: {fault}", entry.name)));
             Ok(page)
         }
-        Ok(Err(ReadError::NoData(_))) => Err(Failure::Absent),
+        // As gate has it: what only root may read is not there for a user.
+        Ok(Err(ReadError::NoData(_) | ReadError::RootOnly(_))) => Err(Failure::Absent),
         Ok(Err(error)) => Err(Failure::Failed(Chain(&error).to_string())),
         Err(_) => Err(Failure::Failed("not read in time (metrics.deadline_s)".into())),
     })
