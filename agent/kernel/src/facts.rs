@@ -5,6 +5,8 @@ use crate::edac::counts::Counts;
 use crate::file::Kept;
 use crate::hwmon::sensors::Sensors;
 use socle_model::facts::{Clocksource, KernelFacts};
+use std::fs::File;
+use std::io::Read as _;
 
 /// The files behind [`KernelFacts`], kept open.
 #[derive(Debug)]
@@ -75,10 +77,17 @@ fn text(file: &mut Kept) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// Whether the first CPU has a TSC that the kernel should be using; read once, the file is large.
+/// More than one CPU's block of /proc/cpuinfo. The file of a large machine exceeds what [`Kept`] takes.
+const FIRST_CPU: u64 = 64 << 10;
+
+/// Whether the first CPU has a TSC that the kernel should be using; read once.
 fn tsc_expected(root: &Root) -> bool {
-    let mut file = Kept::new(root.procfs.join("cpuinfo"));
-    let text = file.read().unwrap_or_default();
+    let mut text = Vec::new();
+    let read = File::open(root.procfs.join("cpuinfo"))
+        .and_then(|file| file.take(FIRST_CPU).read_to_end(&mut text));
+    if read.is_err() {
+        return false;
+    }
     let flags = text.split(|byte| *byte == b'\n').find(|line| line.starts_with(b"flags"));
     crate::file::words(flags.unwrap_or_default())
         .any(|flag| flag == b"constant_tsc" || flag == b"nonstop_tsc")

@@ -81,6 +81,24 @@ fn the_clock_source_in_use_is_found() {
 }
 
 #[test]
+fn the_flags_are_those_of_the_first_cpu_however_many_there_are() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = dir.path().join("sys/devices/system/clocksource/clocksource0");
+    fs::create_dir_all(&clock).unwrap();
+    fs::create_dir(dir.path().join("proc")).unwrap();
+    fs::write(clock.join("current_clocksource"), "hpet\n").unwrap();
+    let cpu = |flags: &str| format!("processor\t: 0\nflags\t: {flags}\npad\t: {:2560}\n\n", "x");
+    let many = cpu("fpu nonstop_tsc").repeat(3584);
+    assert!(many.len() > 8 << 20, "more than a reader of whole files takes");
+    let expected = |text: &str| {
+        fs::write(dir.path().join("proc/cpuinfo"), text).unwrap();
+        Facts::open(&Root::at(dir.path())).read().clocksource.unwrap().tsc_expected
+    };
+    assert!(expected(&many));
+    assert!(!expected(&(cpu("fpu") + &many)));
+}
+
+#[test]
 fn switches_and_filters_leave_out_what_they_name() {
     let tree = Tree::rack();
     let page = |name: &str, flags: &[(&str, &str)]| {
